@@ -1,0 +1,100 @@
+"""Write the reference pages from the code, or check that they are true (``--check``)."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py from the code. Edit the code, then run `make docs-write`. -->\n"
+
+
+def main() -> int:
+    os.environ["COLUMNS"] = "100"
+    pages = {"cli.md": cli_page(), "catalogue.md": catalogue_page(), "errors.md": errors_page()}
+    if "--check" not in sys.argv:
+        for name, text in pages.items():
+            (HERE / name).write_text(text, encoding="utf-8")
+        return 0
+    stale = [name for name, text in pages.items() if (HERE / name).read_text(encoding="utf-8") != text]
+    for name in stale:
+        print(f"docs/{name} is not what the code says; run `make docs-write`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def cli_page() -> str:
+    from lineread.cli import COMMANDS
+
+    parts = ["# The command line\n", NOTE, f"```\n{_output('--help')}```\n"]
+    for name in COMMANDS:
+        parts.append(f"## lineread {name}\n\n```\n{_output(name, '--help')}```\n")
+    return "\n".join(parts)
+
+
+def catalogue_page() -> str:
+    from lineread import catalogue
+
+    facts = catalogue.load()
+    parts = ["# Voices, models, languages, regions\n", NOTE, "## Voices\n"]
+    rows = [["voice", "name", "gender", "age", "dialect", "description", "families"]]
+    rows += [
+        [f"`{v.id}`", v.name, v.gender, v.age, v.dialect, v.description, " ".join(v.families)]
+        for v in facts.voices.values()
+    ]
+    parts += [_table(rows), "## Models\n"]
+    rows = [["model", "called by", "voice families", "instruction", "most characters", "calls a minute", "yuan"]]
+    rows += [
+        [
+            f"`{m.id}`",
+            m.transport,
+            m.voices if m.custom else " ".join(m.voices),
+            "yes" if m.instructions else "",
+            str(m.limit or ""),
+            str(m.rpm),
+            f"{m.prices['cn-beijing']:g} per {m.price_unit}",
+        ]
+        for m in facts.models.values()
+    ]
+    parts += [_table(rows), "## Languages\n", ", ".join(f"`{name}`" for name in facts.languages) + "\n"]
+    rows = [["region", "city", "HTTP base"]] + [[f"`{r.id}`", r.name, r.http] for r in facts.regions.values()]
+    return "\n".join([*parts, "## Regions\n", _table(rows)])
+
+
+def errors_page() -> str:
+    from lineread import errors
+
+    classes = [
+        found
+        for _, found in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(found, errors.LinereadError) and found is not errors.LinereadError
+    ]
+    classes.sort(key=lambda found: found.__mro__[::-1].__repr__())
+    rows = [["class", "code", "exit status", "HTTP status", "meaning"]]
+    rows += [
+        [f"`{c.__name__}`", f"`{c.code}`", str(c.exit_status), str(c.http_status), (c.__doc__ or "").splitlines()[0]]
+        for c in classes
+    ]
+    tree = inspect.cleandoc(errors.__doc__ or "")
+    return "\n".join(["# Errors\n", NOTE, f"```\n{tree}\n```\n", _table(rows)])
+
+
+def _output(*words: str) -> str:
+    from lineread.cli import main as lineread
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        lineread(words)
+    return out.getvalue()
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *body = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

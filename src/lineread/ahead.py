@@ -1,0 +1,126 @@
+"""Segments spoken ahead of the reader.
+
+Owns the concurrency of a speech: some segments are spoken at once, each by a task that fills a queue of its own, and
+their chunks come out in the text's order. Identical segments in flight are spoken once; what is complete goes to the
+cache. Whoever stops reading stops the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import aclosing, nullcontext
+from typing import TYPE_CHECKING
+
+from lineread.cache import Entry
+from lineread.flights import Flights, turn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+    from lineread.pipeline import Studio
+    from lineread.speech import Chunk, Segment
+
+#: Segments that may be finished or under way for each one that is being spoken: enough that a short segment behind a
+#: long one does not leave a core idle.
+DEPTH = 2
+
+_flights = Flights()
+
+
+async def speak_ahead(
+    segments: Iterator[tuple[Segment, bool]], studio: Studio, concurrency: int
+) -> AsyncGenerator[tuple[Chunk, Segment, bool], None]:
+    """Chunks of segments, in order, each with its segment and whether that is the last one."""
+    turns = asyncio.Semaphore(concurrency)
+    lines: deque[_Line] = deque()
+    try:
+        while True:
+            while len(lines) < concurrency * DEPTH and (following := next(segments, None)) is not None:
+                lines.append(_Line(*following, studio, turns))
+            if not lines:
+                return
+            async for chunk in lines[0].chunks():
+                yield chunk, lines[0].segment, lines[0].last
+            lines.popleft()
+    finally:
+        await _stop(lines)
+
+
+class _Line:
+    """One segment that is being spoken: a task and the chunks that it has made so far."""
+
+    def __init__(self, segment: Segment, last: bool, studio: Studio, turns: asyncio.Semaphore) -> None:  # noqa: FBT001 - a fact about the segment, not a switch
+        self.segment = segment
+        self.last = last
+        self._studio = studio
+        self._queue: asyncio.Queue[Chunk | None] = asyncio.Queue()
+        self.task = asyncio.create_task(self._fill(turns))
+
+    async def _fill(self, turns: asyncio.Semaphore) -> None:
+        try:
+            async with turns, aclosing(_spoken(self.segment, self._studio)) as chunks:
+                async for chunk in chunks:
+                    self._queue.put_nowait(chunk)
+        finally:
+            self._queue.put_nowait(None)
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        while (chunk := await self._queue.get()) is not None:
+            yield chunk
+        await self.task  # raises what went wrong
+
+
+async def _stop(lines: deque[_Line]) -> None:
+    tasks = [line.task for line in lines]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _spoken(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, None]:
+    """One segment's chunks: from the cache, from a twin that is in flight, or from the engine."""
+    if known := studio.recall(segment):
+        yield known
+        return
+    flight = (asyncio.get_running_loop(), segment.key(studio.fingerprint))
+    async with aclosing(_flights.join(flight, lambda: _produce(segment, studio))) as chunks:
+        async for chunk in chunks:
+            yield chunk.moved(segment.text_start)
+
+
+async def _produce(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, None]:
+    """Speak a segment and keep it, in turn with other processes. Spans count from the segment's own words."""
+    async with _turn(segment, studio):
+        source = _once(known) if (known := studio.recall(segment)) else studio.engine.stream(segment)
+        made: list[Chunk] = []
+        async with aclosing(source) as chunks:
+            async for chunk in chunks:
+                made.append(chunk.moved(-segment.text_start))
+                yield made[-1]
+        if not known:
+            _keep(made, segment, studio)
+
+
+def _turn(segment: Segment, studio: Studio) -> AbstractAsyncContextManager[None]:
+    if studio.cache is None:
+        return nullcontext()
+    return turn(studio.cache, segment.key(studio.fingerprint))
+
+
+async def _once(chunk: Chunk) -> AsyncGenerator[Chunk, None]:
+    yield chunk
+
+
+def _keep(made: list[Chunk], segment: Segment, studio: Studio) -> None:
+    """Store a segment if it is complete: the last chunk says so by its facts.
+
+    After a fallback another engine than the asked one has spoken: its sound is kept under its own name.
+    """
+    facts = made[-1].facts if made else None
+    if studio.cache is None or facts is None:
+        return
+    words = tuple(word for chunk in made for word in chunk.words)
+    entry = Entry(b"".join(chunk.pcm for chunk in made), made[0].sample_rate, words, facts)
+    studio.cache.put(segment.key(facts.fingerprint or studio.fingerprint), entry)

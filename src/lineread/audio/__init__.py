@@ -1,0 +1,1 @@
+"""Sound as bytes: joined, trimmed, put into containers and taken out of them, encoded."""

@@ -1,0 +1,212 @@
+"""What is known of the service: models, voices, languages, regions, limits, prices.
+
+Owns the facts in ``catalogue.json`` beside it and the look-ups with "did you mean". Reads that one file of the
+package, once. The facts are JSON with one line for each record: a process that only repeats a stored line parses
+them in under a millisecond, where TOML took a quarter of its time.
+
+Source: the service's documentation of mid-2026 and dated probes of it. Voices come in families, as the documents
+group them: F current flash models, S their first snapshots, I instruct models, Q the old ``qwen-tts`` models,
+L voices that only its later snapshots have.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lineread.errors import ModelError, OptionError, VoiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Model families whose voices are the user's own: made by cloning, made by design.
+CUSTOM_FAMILIES = ("vc", "vd")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the service.
+
+    Attributes:
+        id: Its name on the wire.
+        transport: ``http`` or ``realtime``.
+        voices: Letters of the voice families that it speaks, or ``vc``/``vd`` for custom voices only.
+        limit: Most characters of one call; None where no limit is documented.
+        instructions: It follows an instruction.
+        rpm: Requests a minute that one account may make.
+        alias_of: The dated model that this name stood for in mid-2026.
+        prices: Yuan for each ``price_unit``, by region.
+        price_unit: What the price is for.
+    """
+
+    id: str
+    transport: str
+    voices: str
+    limit: int | None
+    instructions: bool
+    rpm: int
+    alias_of: str
+    prices: Mapping[str, float]
+    price_unit: str
+
+    @property
+    def custom(self) -> bool:
+        """It speaks custom voices only."""
+        return self.voices in CUSTOM_FAMILIES
+
+    def has(self, voice: Voice) -> bool:
+        """Whether this model speaks that voice."""
+        return not self.custom and any(family in self.voices for family in voice.families)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A system voice.
+
+    Attributes:
+        id: What callers write.
+        name: The Chinese display name.
+        gender: ``female`` or ``male``.
+        age: ``child``, ``young``, ``middle`` or ``old``: read off the description, for the stand-in.
+        description: What it sounds like.
+        dialect: The Chinese variety that it speaks; empty for Mandarin.
+        families: Letters of the model families that have it.
+        stand_in: How the built-in engine imitates it; see ``engines.builtin``.
+    """
+
+    id: str
+    name: str
+    gender: str
+    age: str
+    description: str
+    dialect: str
+    families: str
+    stand_in: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where the service runs.
+
+    Attributes:
+        id: The cloud's name of the region.
+        name: The city.
+        http: Base URL of the HTTP API.
+        realtime: URL of the realtime socket.
+    """
+
+    id: str
+    name: str
+    http: str
+    realtime: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All facts, by id."""
+
+    languages: tuple[str, ...]
+    regions: Mapping[str, Region]
+    models: Mapping[str, Model]
+    voices: Mapping[str, Voice]
+
+
+@functools.cache
+def load() -> Catalogue:
+    """The facts of this release. A field that is missing or not known is a mistake of the package, not of its user."""
+    with open(os.path.join(os.path.dirname(__file__), "catalogue.json"), encoding="utf-8") as file:
+        facts = json.load(file)
+    return Catalogue(
+        languages=("Auto", *facts["languages"]),
+        regions={fields["id"]: Region(**fields) for fields in facts["regions"]},
+        models={fields["id"]: Model(**fields) for fields in facts["models"]},
+        voices={fields["id"]: Voice(**fields) for fields in facts["voices"]},
+    )
+
+
+def voice(name: str) -> Voice:
+    """The system voice of that name; case and ``_`` for a space are forgiven.
+
+    Raises:
+        VoiceError: There is none.
+    """
+    voices = load().voices
+    found = voices.get(name) or voices.get(_forgive(name, voices) or "")
+    if found is None:
+        raise VoiceError(
+            f"There is no voice {name!r}.", remedy=suggestion(name, voices, "`lineread voices` lists all 48.")
+        )
+    return found
+
+
+def model(name: str) -> Model:
+    """The model of that id.
+
+    Raises:
+        ModelError: There is none.
+    """
+    models = load().models
+    found = models.get(name) or models.get(_forgive(name, models) or "")
+    if found is None:
+        raise ModelError(
+            f"There is no model {name!r}.", remedy=suggestion(name, models, "`lineread models` lists all.")
+        )
+    return found
+
+
+def language(name: str) -> str:
+    """The language_type as the service spells it; any case is accepted.
+
+    Raises:
+        OptionError: The service does not know it.
+    """
+    languages = load().languages
+    found = _forgive(name, languages)
+    if found is None:
+        hint = suggestion(name, languages, f"Choose one of {', '.join(languages)}.")
+        raise OptionError(f"language_type {name!r} is not known.", remedy=hint, code="unknown_language")
+    return found
+
+
+def region(name: str) -> Region:
+    """The region of that id or city name.
+
+    Raises:
+        OptionError: Qwen TTS does not run there.
+    """
+    regions = load().regions
+    by_city = {place.name: place for place in regions.values()}
+    found = regions.get(name) or by_city.get(_forgive(name, by_city) or "")
+    if found is None:
+        known = ", ".join(f"{place.id} ({place.name})" for place in regions.values())
+        raise OptionError(f"There is no region {name!r} with Qwen TTS.", remedy=f"Choose {known}, or give a base URL.")
+    return found
+
+
+def voices_of(model_: Model) -> tuple[Voice, ...]:
+    """The system voices that a model speaks, in the catalogue's order."""
+    return tuple(each for each in load().voices.values() if model_.has(each))
+
+
+def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
+    """A "did you mean" for a misspelt name, and where to look."""
+    import difflib  # noqa: PLC0415 - 8 ms that only a misspelt name has to pay
+
+    by_lower = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=2, cutoff=0.6)
+    if not close:
+        return otherwise
+    return f"Did you mean {' or '.join(by_lower[each] for each in close)}? {otherwise}"
+
+
+def _forgive(name: str, known: Iterable[str]) -> str | None:
+    """The known name that differs from this one by case, spaces and underscores only."""
+
+    def plain(text: str) -> str:
+        return text.casefold().replace("_", " ").strip()
+
+    wanted = plain(name)
+    return next((each for each in known if plain(each) == wanted), None)

@@ -1,0 +1,63 @@
+"""The command line: one module a command, one door for errors.
+
+Owns the table of commands. Only the module of the command that is asked for is loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from lineread.cli import door
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Each command and what it does; its module is ``lineread.cli.<command>``.
+COMMANDS = {
+    "say": "speak a text: to a file, a player or a pipe",
+    "generate": "speak a request given as JSON",
+    "voices": "list the voices",
+    "models": "list the models, their limits and prices",
+    "cache": "look after the store of finished lines",
+    "doctor": "check keys, connections, engines and the cache",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. The entry point of ``lineread``."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return door.guard(lambda: _run(words), json_wanted="--json" in words)
+
+
+def _run(words: list[str]) -> int:
+    name = words[0] if words else "--help"
+    if name in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return 0
+    if name in ("-V", "--version"):
+        from lineread.version import __version__  # noqa: PLC0415 - asked for by one option alone
+
+        print(f"lineread {__version__}")
+        return 0
+    if name not in COMMANDS:
+        raise door.unknown("command", name, COMMANDS)
+    command = import_module(f"lineread.cli.{name}")
+    parser = door.Parser(prog=f"lineread {name}", description=command.__doc__)
+    command.configure(parser)
+    return int(command.run(parser.parse_args(words[1:])))
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    return f"""\
+usage: lineread COMMAND ...
+
+Text in, voice lines out: by Qwen TTS in the cloud, or by a neural voice on the machine.
+
+{commands}
+
+`lineread COMMAND --help` tells the rest. A first line: lineread say "Hello, this is a short voice line."
+"""

@@ -1,0 +1,130 @@
+"""The one door by which errors leave the command line.
+
+Owns what a user sees when something goes wrong: one line with the remedy and an exit status for what was to be
+expected, a report that can be pasted for what was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from lineread.errors import LinereadError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+INTERRUPTED = 130
+
+
+class UsageError(RequestError):
+    """The command line itself is wrong."""
+
+    code = "bad_usage"
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help that reads the same whatever Python's version: `-v, --voice VOICE`."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        argument = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {argument}"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes leave by the door like all others."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=_Help, **kwargs)  # type: ignore[arg-type]  # passed through
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of exiting."""
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", remedy=f"See `{self.prog} --help`.")
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is none of those known."""
+    from lineread import catalogue  # noqa: PLC0415 - loaded for a mistake only
+
+    return UsageError(
+        f"There is no {what} {name!r}.", remedy=catalogue.suggestion(name, known, "See `lineread --help`.")
+    )
+
+
+def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
+    """Run a command; whatever goes wrong becomes a line and an exit status."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except LinereadError as error:
+        _show(error, json_wanted=json_wanted)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads our output has had enough. Python would complain about it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the door
+        print(f"lineread: a bug: {_report(error)}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _show(error: LinereadError, *, json_wanted: bool) -> None:
+    print(f"lineread: {error}", file=sys.stderr)
+    if error.request_id:
+        print(f"lineread: the service's request id is {error.request_id}", file=sys.stderr)
+    if json_wanted:
+        import json  # noqa: PLC0415 - loaded for a mistake only
+
+        print(json.dumps({"error": error.to_dict()}, ensure_ascii=False))
+
+
+def _report(error: Exception) -> str:
+    """Write what a maintainer needs to a file, and say where it is. Texts and keys stay out of it."""
+    import platform  # noqa: PLC0415 - loaded for a bug only
+    import tempfile  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
+    from lineread.version import __version__  # noqa: PLC0415
+
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    kind = type(error).__name__
+    lines = f"lineread {__version__}, Python {platform.python_version()}, {platform.platform()}\n\n{frames}{kind}\n"
+    with tempfile.NamedTemporaryFile("w", prefix="lineread-bug-", suffix=".txt", delete=False) as file:
+        file.write(lines)
+    return f"{kind}. A report to paste into an issue lies at {file.name}; it holds no text and no key."
+
+
+def read_text(path: str) -> str:
+    """A text file that the user named.
+
+    Raises:
+        UsageError: It cannot be read, or is no text.
+    """
+    try:
+        with open(path, "rb") as file:
+            return decoded(file.read(), path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UsageError(f"{path} cannot be read: {reason}.", remedy="Check the name and its permissions.") from error
+
+
+def decoded(data: bytes, source: str) -> str:
+    """Text of bytes: UTF-8, or UTF-16 that says so.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{source} is not UTF-8 text (byte {error.start}).", remedy="Convert it: iconv -f GB18030 -t UTF-8 ..."
+        ) from error

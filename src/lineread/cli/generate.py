@@ -1,0 +1,91 @@
+"""Speak a request given as JSON: the normalized interface for programs.
+
+  lineread generate --request '{"text": "Hello.", "voice": "Cherry"}' --output hello.wav --print-response
+
+Fields: text and voice (required), language_type, instruction, stream; also model, format, rate, pitch, volume, take.
+With --print-response the normalized response is the only thing on standard output: audio_url, sample_rate, format; or
+audio_base64_pcm, sample_rate, format when the request says "stream": true.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+from lineread import catalogue
+from lineread.cli import door, options
+from lineread.errors import MalformedRequest
+from lineread.speech import Request
+
+if TYPE_CHECKING:
+    import argparse
+
+FIELDS = (*(field.name for field in dataclasses.fields(Request)), "stream")
+REQUIRED = ("text", "voice")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.usage = "%(prog)s [options] (--request JSON | --file FILE)"
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--request", metavar="JSON", help="the request itself")
+    source.add_argument("--file", metavar="FILE", help="a file that holds the request (- is standard input)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the audio here; the suffix tells the format")
+    parser.add_argument("--print-response", action="store_true", help="print the normalized response as JSON")
+    options.add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Speak the request."""
+    fields = parse(_source(arguments))
+    stream = fields.pop("stream", False)
+    if arguments.output:
+        fields["format"] = options.file_format(arguments.output, fields.get("format"))
+    with options.client(arguments) as client:
+        speech = client.generate(Request(**fields), stream=True).collect()
+        if arguments.output or not stream:
+            speech.save(arguments.output)
+        if arguments.print_response:
+            response = speech.to_streamed_dict() if stream else speech.to_dict()
+            print(json.dumps(response, ensure_ascii=False))
+        elif speech.path:
+            print(speech.path)
+    return 0
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The fields of a request in JSON.
+
+    Raises:
+        MalformedRequest: It is no JSON object, lacks a field, or has one that no request has. It names the field.
+    """
+    try:
+        fields = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MalformedRequest(
+            f"The request is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            remedy='It looks like {"text": "Hello.", "voice": "Cherry"}.',
+        ) from error
+    if not isinstance(fields, dict):
+        raise MalformedRequest("The request is not a JSON object.", remedy='Write {"text": ..., "voice": ...}.')
+    for name in fields:
+        if name not in FIELDS:
+            hint = catalogue.suggestion(name, FIELDS, f"A request has {', '.join(FIELDS)}.")
+            raise MalformedRequest(f"The request has an unknown field {name!r}.", remedy=hint)
+    for name in REQUIRED:
+        if name not in fields:
+            raise MalformedRequest(f"The request lacks the field {name!r}.", remedy="text and voice are required.")
+    if not isinstance(fields.get("stream", False), bool):
+        raise MalformedRequest("The field 'stream' must be true or false.", remedy="Drop the quotes around it.")
+    return fields
+
+
+def _source(arguments: argparse.Namespace) -> str:
+    if arguments.request is not None:
+        return str(arguments.request)
+    if arguments.file == "-":
+        import sys  # noqa: PLC0415 - asked for by one value of one option
+
+        return door.decoded(sys.stdin.buffer.read(), "Standard input")
+    return door.read_text(arguments.file)

@@ -1,0 +1,106 @@
+"""Arguments that several commands share, and what is made of them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from lineread import sinks
+from lineread.audio.codec import suffix_format
+from lineread.cli import door
+from lineread.client import Client
+from lineread.speech import FORMATS
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Which engine, where, and whether the cache takes part. A key is no option: other users could read it."""
+    group = parser.add_argument_group("settings")
+    group.add_argument("-e", "--engine", help="dashscope, builtin, fake or an installed one")
+    group.add_argument("--fallback", metavar="ENGINE", help="engine that speaks when the first one fails")
+    group.add_argument("--region", help="cn-beijing (default) or ap-southeast-1")
+    group.add_argument("--workspace", metavar="ID", help="Model Studio workspace id")
+    group.add_argument("--base-url", metavar="URL", help="the service's HTTP base, instead of a region's")
+    group.add_argument("--no-cache", action="store_true", help="keep nothing, look nothing up")
+
+
+def client(arguments: argparse.Namespace) -> Client:
+    """The client that these arguments ask for."""
+    return Client(
+        engine=arguments.engine,
+        fallback=arguments.fallback,
+        region=arguments.region,
+        workspace=arguments.workspace,
+        base_url=arguments.base_url,
+        cache=not arguments.no_cache,
+    )
+
+
+def add_voice(parser: argparse.ArgumentParser) -> None:
+    """How to speak."""
+    parser.add_argument(
+        "-v", "--voice", default="Cherry", help="a voice's name (default: Cherry; see `lineread voices`)"
+    )
+    parser.add_argument("-l", "--language-type", default="Auto", metavar="LANGUAGE", help="Auto, English, Chinese ...")
+    parser.add_argument("-i", "--instruction", metavar="TEXT", help="how to speak, for instruct models")
+    parser.add_argument("-m", "--model", help="a model's id (see `lineread models`)")
+    parser.add_argument("--rate", type=float, default=1.0, metavar="X", help="speaking rate, 0.5 to 2")
+    parser.add_argument("--pitch", type=float, default=1.0, metavar="X", help="pitch, 0.5 to 2")
+    parser.add_argument("--volume", type=int, default=50, metavar="N", help="loudness, 0 to 100 (default: 50)")
+    parser.add_argument("--take", type=int, default=1, metavar="N", help="another reading of the same words")
+    parser.add_argument("--format", choices=FORMATS, help="file format, where no file name tells it")
+
+
+def file_format(path: str | None, wanted: str | None) -> str:
+    """The format of a file, by its suffix or else by what was wanted. The path is checked before anything is spoken.
+
+    Raises:
+        UsageError: Suffix and wish differ.
+        OptionError: The suffix names no format.
+        OutputError: There cannot be such a file.
+    """
+    if path is None or not os.path.splitext(path)[1]:
+        form = wanted or FORMATS[0]
+    else:
+        form = suffix_format(path)
+        if wanted not in (None, form):
+            raise door.UsageError(f"{path} would be {form}, not {wanted}.", remedy="Change the suffix or the format.")
+    if path is not None:
+        sinks.check(path)
+    return form
+
+
+def spoken(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The request's fields that :func:`add_voice` asks for."""
+    names = ("voice", "language_type", "instruction", "model", "rate", "pitch", "volume", "take")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def narrow(text: str, width: int) -> str:
+    """Text for one line of a terminal."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as aligned columns. A Han character takes two cells of a terminal."""
+    import unicodedata  # noqa: PLC0415 - only tables need it
+
+    def cells(text: str) -> int:
+        return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+    widths = [max(cells(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def terminal_width() -> int:
+    """Cells of a line of the terminal."""
+    try:
+        return os.get_terminal_size(2).columns
+    except OSError:
+        return 80

@@ -1,0 +1,186 @@
+"""Speak a text: to a file, a player or a pipe.
+
+lineread say "Hello, this is a short voice line."
+lineread say -v Ethan -o line.mp3 "Doors open at nine."
+lineread say -f chapter.txt --play
+some-writer | lineread say -o - | ffplay -nodisp -autoexit -
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from lineread import _sync, sinks
+from lineread.cli import door, options
+from lineread.cli.progress import Progress
+from lineread.errors import OutputError
+from lineread.results import Tally
+from lineread.speech import Request
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lineread.client import Job
+    from lineread.speech import Chunk, Word
+
+STANDARD = "-"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.usage = "%(prog)s [options] [TEXT ...]"
+    parser.add_argument("text", nargs="*", help="the words; without any, --file or standard input")
+    parser.add_argument("-f", "--file", metavar="FILE", help="read the text from a file (- is standard input)")
+    options.add_voice(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", metavar="FILE", help="write here; the suffix tells the format, - is a pipe")
+    output.add_argument("--play", action="store_true", help="play it (with -o also write it)")
+    output.add_argument("--stream", action="store_true", help="send audio to standard output as it is made")
+    output.add_argument("--json", action="store_true", help="tell the result as JSON; with --stream each chunk")
+    output.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    options.add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Speak."""
+    target = _target(arguments)
+    form = options.file_format(target if target != STANDARD else None, arguments.format)
+    text = _text(arguments)
+    with options.client(arguments) as client:
+        job = client.prepare(Request(text, format=form, **options.spoken(arguments)))
+        if arguments.play:
+            sinks.Player.find(client.settings.player)
+        if arguments.stream and arguments.json:
+            return _print_chunks(job)
+        with ExitStack() as stack:
+            outlets = _Outlets(arguments, target, job, stack, client.settings.player)
+            tally = _speak(job, outlets, quiet=arguments.quiet)
+        _tell(arguments, outlets.path, job, tally)
+    return 0
+
+
+def _target(arguments: argparse.Namespace) -> str | None:
+    """Where the audio goes: a path, ``-``, or None for the default file."""
+    target: str | None = arguments.output
+    if arguments.stream and not arguments.json and not arguments.play and target is None:
+        target = STANDARD
+    if target == STANDARD and sys.stdout.isatty():
+        raise OutputError(
+            "Standard output is a terminal, which cannot play audio.",
+            remedy="Name a file with -o, pipe into a player, or use --play.",
+        )
+    if target == STANDARD and arguments.json:
+        raise door.UsageError("--json and audio on standard output exclude each other.", remedy="Drop one of them.")
+    return target
+
+
+def _text(arguments: argparse.Namespace) -> str:
+    if arguments.text and arguments.file:
+        raise door.UsageError("There is text on the command line and a file.", remedy="Give one of the two.")
+    if arguments.text:
+        return " ".join(arguments.text)
+    if arguments.file in (None, STANDARD):
+        if arguments.file is None and sys.stdin.isatty():
+            raise door.UsageError("There is nothing to speak.", remedy='Give a text: lineread say "Hello."')
+        return door.decoded(sys.stdin.buffer.read(), "Standard input")
+    return door.read_text(arguments.file)
+
+
+class _Outlets:
+    """All places that the audio goes to."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, target: str | None, job: Job, stack: ExitStack, player: str | None
+    ) -> None:
+        self._request = job.plan.request
+        self._job = job
+        self._target = target
+        self._play = arguments.play
+        self._to_file = target not in (None, STANDARD) or (not arguments.play and target is None)
+        self._player = player
+        self._stack = stack
+        self._sinks: list[sinks.Sink] = []
+        self.path: str | None = None
+
+    def open(self, sample_rate: int) -> None:
+        form = self._request.format
+        if self._target == STANDARD:
+            self._sinks.append(self._stack.enter_context(sinks.StreamSink(sys.stdout.buffer, form, sample_rate)))
+        if self._to_file:
+            sink = sinks.open_file(self._target, self._job.default_path, form, sample_rate)
+            self._sinks.append(self._stack.enter_context(sink))
+            self._stack.callback(self._remember, sink)
+        if self._play:
+            self._sinks.append(self._stack.enter_context(sinks.Player(sample_rate, command=self._player)))
+
+    def write(self, pcm: bytes) -> None:
+        for sink in self._sinks:
+            sink.write(pcm)
+
+    def _remember(self, sink: sinks.FileSink) -> None:
+        self.path = sink.path
+
+
+def _speak(job: Job, outlets: _Outlets, *, quiet: bool) -> Tally:
+    tally = Tally()
+    progress = Progress(len(job.plan.request.text), quiet=quiet)
+    with _sync.Iteration(job.chunks()) as chunks, progress:
+        for chunk in chunks:
+            if not tally.sample_rate:
+                outlets.open(chunk.sample_rate)
+            tally.add(chunk)
+            outlets.write(chunk.pcm)
+            progress.show(chunk, tally)
+    return tally
+
+
+def _print_chunks(job: Job) -> int:
+    with _sync.Iteration(job.chunks()) as chunks:
+        for chunk in chunks:
+            print(json.dumps(_chunk_record(chunk, job)), flush=True)
+    return 0
+
+
+def _chunk_record(chunk: Chunk, job: Job) -> dict[str, object]:
+    text = job.plan.request.text
+    return {
+        "audio_base64_pcm": chunk.audio_base64_pcm,
+        "sample_rate": chunk.sample_rate,
+        "format": "pcm",
+        "offset": chunk.offset,
+        "span": chunk.span,
+        "words": [_word_record(word, text) for word in chunk.words],
+        "finish_reason": "stop" if chunk.final else None,
+    }
+
+
+def _word_record(word: Word, text: str) -> dict[str, object]:
+    start, end = word.span
+    return {"word": text[start:end], "span": word.span, "start": round(word.start, 4), "end": round(word.end, 4)}
+
+
+def _tell(arguments: argparse.Namespace, path: str | None, job: Job, tally: Tally) -> None:
+    facts = tally.facts
+    stand_in = ", ".join(dict.fromkeys(each.stand_in for each in facts if each.stand_in))
+    if arguments.json:
+        request = job.plan.request
+        record = {
+            "path": path,
+            "sample_rate": tally.sample_rate,
+            "format": request.format,
+            "duration": round(tally.duration, 4),
+            "voice": request.voice,
+            "engine": ", ".join(dict.fromkeys(each.engine for each in facts)),
+            "model": ", ".join(dict.fromkeys(each.model for each in facts)),
+            "stand_in": stand_in,
+            "cached": all(each.cached for each in facts),
+            "characters": sum(each.characters for each in facts),
+            "segments": len(facts),
+            "request_id": ", ".join(dict.fromkeys(each.request_id for each in facts if each.request_id)),
+        }
+        print(json.dumps(record, ensure_ascii=False))
+    elif path is not None:
+        print(path)

@@ -1,0 +1,241 @@
+"""Wires settings, engines, wrappers, cache and pipeline into one object.
+
+Owns the choice of the engine and the engines that are open. A process that makes one client and keeps it keeps its
+connections and its loaded voice.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self, overload
+
+from lineread import _sync, config, pipeline, sinks
+from lineread import plan as plans
+from lineread.cache import Cache
+from lineread.engines import registry
+from lineread.engines.base import Engine, Wrapper
+from lineread.results import AsyncStream, Speech, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from lineread.config import Settings
+    from lineread.plan import Plan
+    from lineread.speech import Chunk, Request, Segment
+
+#: Below the base of outputs; the place that agents' skills for Qwen TTS agreed on.
+OUTPUT_PLACE = os.path.join("ai-audio-tts", "audio")
+
+
+def tell(line: str) -> None:
+    """Print a notice to standard error: the default for what a client has to say."""
+    print(f"lineread: {line}", file=sys.stderr)  # noqa: T201 - a notice is said on standard error
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request that is ready to be spoken.
+
+    Attributes:
+        plan: What will be done.
+        studio: Where it will be done.
+        default_path: The file that it is saved to when nobody names one.
+    """
+
+    plan: Plan
+    studio: pipeline.Studio
+    default_path: str
+
+    def chunks(self) -> AsyncGenerator[Chunk, None]:
+        """Speak it."""
+        return pipeline.speak(self.plan, self.studio)
+
+
+class Client:
+    """Speaks requests, by the cloud or by the machine.
+
+    Args:
+        engine: ``dashscope``, ``builtin``, ``fake`` or an installed package's; None lets settings decide: the cloud
+            when there is a key, else the machine's own voice. An :class:`Engine` object is used as it is.
+        fallback: The engine that speaks when the first one fails; the result says so. None never changes the voice.
+        api_key: The DashScope key; None looks in the environment, ``.env`` and the credentials file.
+        base_url: The service's HTTP base; None is the region's.
+        region: ``cn-beijing`` or ``ap-southeast-1``.
+        workspace: A Model Studio workspace id.
+        cache: False keeps nothing and looks nothing up.
+        cache_dir: Where finished segments are kept.
+        output_dir: Base of the default output directory; ``OUTPUT_DIR``, else ``output``.
+        notice: Takes the lines that the user should know, such as which engine was chosen for lack of a key.
+
+    Raises:
+        ConfigError: A setting has a value that it cannot have.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: str | Engine | None = None,
+        fallback: str | Engine | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        region: str | None = None,
+        workspace: str | None = None,
+        cache: bool = True,
+        cache_dir: str | os.PathLike[str] | None = None,
+        output_dir: str | os.PathLike[str] | None = None,
+        notice: Callable[[str], None] = tell,
+    ) -> None:
+        self.settings: Settings = config.resolve(
+            api_key=api_key,
+            cache=cache,
+            engine=engine if isinstance(engine, str) else None,
+            fallback=fallback if isinstance(fallback, str) else None,
+            base_url=base_url,
+            region=region,
+            workspace=workspace,
+            cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+            output_dir=None if output_dir is None else os.fspath(output_dir),
+        )
+        self._engine = engine if isinstance(engine, Engine) else None
+        self._fallback = fallback if isinstance(fallback, Engine) else None
+        self._notice = notice
+        self._noticed: set[str] = set()
+        self._open: dict[str, Engine] = {}
+        directory = self.settings.cache_dir
+        _sync.close_at_exit(self)
+        self.cache = None if directory is None else Cache(directory, max_bytes=self.settings.cache_bytes)
+
+    @overload
+    def generate(self, request: Request, *, stream: Literal[False] = False) -> Speech: ...
+    @overload
+    def generate(self, request: Request, *, stream: Literal[True]) -> Stream: ...
+    @overload
+    def generate(self, request: Request, *, stream: bool) -> Speech | Stream: ...
+
+    def generate(self, request: Request, *, stream: bool = False) -> Speech | Stream:
+        """Speak a request.
+
+        Args:
+            request: What to speak, and how.
+            stream: True gives chunks as they come instead of the finished speech.
+
+        Raises:
+            LinereadError: See ``lineread.errors``. What is wrong with the request is raised here, before any sound.
+        """
+        job = self.prepare(request)
+        chunks = Stream(job.plan, job.default_path, _sync.Iteration(job.chunks()))
+        return chunks if stream else chunks.collect()
+
+    @overload
+    async def agenerate(self, request: Request, *, stream: Literal[False] = False) -> Speech: ...
+    @overload
+    async def agenerate(self, request: Request, *, stream: Literal[True]) -> AsyncStream: ...
+    @overload
+    async def agenerate(self, request: Request, *, stream: bool) -> Speech | AsyncStream: ...
+
+    async def agenerate(self, request: Request, *, stream: bool = False) -> Speech | AsyncStream:
+        """As :meth:`generate`, for callers with an event loop."""
+        job = self.prepare(request)
+        chunks = AsyncStream(job.plan, job.default_path, job.chunks())
+        return chunks if stream else await chunks.collect()
+
+    def prepare(self, request: Request) -> Job:
+        """Check a request, choose its engine and say how it will be spoken. Nothing is sent, nothing is loaded.
+
+        Raises:
+            RequestError: What is asked cannot be done.
+            ConfigError: The engine cannot work as it is set up.
+        """
+        plans.check(request)
+        engine = self.engine()
+        plan = plans.make(request, engine)
+        if request.instruction and not plan.request.instruction:
+            self._say(f"the {engine.name} engine cannot follow an instruction; it speaks without it.")
+        studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
+        directory = os.path.join(self.settings.output_dir, OUTPUT_PLACE)
+        return Job(plan, studio, sinks.default_path(directory, plan.request, plan.key))
+
+    def engine(self) -> Engine:
+        """The engine that speaks this client's requests, with what belongs around it."""
+        primary = self._engine or self._named(self._choice())
+        backup = self._fallback or self.settings.fallback
+        if backup is None:
+            return self._equipped(primary, None)
+        return self._equipped(primary, backup if isinstance(backup, Engine) else self._named(backup))
+
+    def close(self) -> None:
+        """Give back connections and loaded voices."""
+        _sync.run(self.aclose())
+
+    async def aclose(self) -> None:
+        """As :meth:`close`, for callers with an event loop."""
+        engines = [*self._open.values()]
+        self._open.clear()
+        if any(isinstance(engine, _Equipped) and engine.used for engine in engines):
+            await _sync.on_event_loop()
+        for engine in engines:
+            await engine.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def _choice(self) -> str:
+        if self.settings.engine is not None:
+            return self.settings.engine
+        if self.settings.key is not None:
+            return "dashscope"
+        self._say("no DashScope key was found, so the machine's own voice speaks (builtin).")
+        return "builtin"
+
+    def _named(self, name: str) -> Engine:
+        if name not in self._open:
+            self._open[name] = registry.create(name, self.settings)
+        return self._open[name]
+
+    def _equipped(self, primary: Engine, backup: Engine | None) -> Engine:
+        mark = f"{id(primary)} {id(backup)}"
+        if mark not in self._open:
+            self._open[mark] = _Equipped(primary, backup, self.settings)
+        return self._open[mark]
+
+    def _say(self, line: str) -> None:
+        if line not in self._noticed:
+            self._noticed.add(line)
+            self._notice(line)
+
+
+class _Equipped(Wrapper):
+    """An engine with everything around it that speaking needs.
+
+    The wrappers are put on when the first segment has to be spoken: they need asyncio and numpy, and what the cache
+    answers needs neither.
+    """
+
+    def __init__(self, inner: Engine, backup: Engine | None, settings: Settings) -> None:
+        super().__init__(inner)
+        self._backup = backup
+        self._settings = settings
+        self._whole: Engine | None = None
+
+    @property
+    def used(self) -> bool:
+        """Something was spoken, so there may be connections to close."""
+        return self._whole is not None
+
+    def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
+        if self._whole is None:
+            from lineread.wrappers import equip  # noqa: PLC0415 - see above
+
+            self._whole = equip(self.inner, self._backup, self._settings.cache_dir)
+        return self._whole.stream(segment)

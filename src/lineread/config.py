@@ -1,0 +1,255 @@
+"""Settings and credentials, resolved once, at the edge.
+
+Owns the order explicit > environment > files, and the only reads of the environment in lineread. Everything below
+takes values. Files are read only when they are there: ``.env`` of the working directory (for the key),
+``~/.alibabacloud/credentials`` (for the key) and ``lineread/config.toml`` in the user's configuration directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lineread import catalogue
+from lineread.errors import ConfigError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY_VARIABLE: Final = "DASHSCOPE_API_KEY"
+DEFAULT_CACHE_BYTES: Final = 2 << 30
+#: What config.toml may say, and the environment variable that outranks it.
+VARIABLES: Final = {
+    "engine": "LINEREAD_ENGINE",
+    "fallback": "LINEREAD_FALLBACK",
+    "cache_dir": "LINEREAD_CACHE_DIR",
+    "cache_size": "LINEREAD_CACHE_SIZE",
+    "player": "LINEREAD_PLAYER",
+    "output_dir": "OUTPUT_DIR",
+    "base_url": "DASHSCOPE_HTTP_BASE_URL",
+    "region": "DASHSCOPE_API_REGION",
+    "workspace": "DASHSCOPE_WORKSPACE_ID",
+}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class Secret:
+    """A key that shows itself to nobody who does not ask for it by name."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key itself, for the one header that carries it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a key is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is set rather than asked for.
+
+    Attributes:
+        engine: The engine to use; None means: the cloud when there is a key, else the machine's own voice.
+        fallback: The engine that speaks when the first one fails; None for no other voice.
+        key: The DashScope key, if one was found.
+        key_source: Where it was found, in words.
+        base_url: The service's HTTP base.
+        region: The region that the base URL belongs to; empty for a URL of the user's own.
+        workspace: Workspace id sent along with each call to a base URL of the user's own.
+        cache_dir: Where finished segments are kept; None for no cache.
+        cache_bytes: Most bytes that the cache keeps.
+        output_dir: Base of the default output directory.
+        player: Command that plays PCM from standard input; None to look for one.
+    """
+
+    engine: str | None
+    fallback: str | None
+    key: Secret | None
+    key_source: str
+    base_url: str
+    region: str
+    workspace: str | None
+    cache_dir: str | None
+    cache_bytes: int
+    output_dir: str
+    player: str | None
+
+
+def resolve(
+    environ: Mapping[str, str] | None = None,
+    *,
+    api_key: str | None = None,
+    cache: bool = True,
+    **explicit: str | None,
+) -> Settings:
+    """The settings in force.
+
+    Args:
+        environ: The environment; the process's own by default.
+        api_key: A key given in person.
+        cache: False keeps nothing and looks nothing up.
+        **explicit: Any of the names in :data:`VARIABLES`; None means not given.
+
+    Raises:
+        ConfigError: A setting has a value that it cannot have.
+    """
+    environ = os.environ if environ is None else environ
+    from_file = _config_file(environ)
+
+    def setting(name: str) -> str | None:
+        return explicit.get(name) or environ.get(VARIABLES[name]) or from_file.get(name)
+
+    key, key_source = find_key(environ, api_key)
+    base_url, region, workspace = _endpoint(setting("base_url"), setting("region"), setting("workspace"))
+    return Settings(
+        engine=setting("engine"),
+        fallback=setting("fallback"),
+        key=key,
+        key_source=key_source,
+        base_url=base_url,
+        region=region,
+        workspace=workspace,
+        cache_dir=(setting("cache_dir") or _user_dir(environ, "XDG_CACHE_HOME", ".cache")) if cache else None,
+        cache_bytes=parse_size(setting("cache_size") or str(DEFAULT_CACHE_BYTES)),
+        output_dir=setting("output_dir") or "output",
+        player=setting("player"),
+    )
+
+
+def find_key(environ: Mapping[str, str], given: str | None = None) -> tuple[Secret | None, str]:
+    """The DashScope key and where it was found: argument, environment, ``.env``, credentials file.
+
+    Raises:
+        ConfigError: A file cannot be read, or what was found cannot be a key.
+    """
+    if given and given.strip():
+        return _secret(given, "the api_key argument"), "the api_key argument"
+    if environ.get(KEY_VARIABLE, "").strip():
+        source = f"the environment variable {KEY_VARIABLE}"
+        return _secret(environ[KEY_VARIABLE], source), source
+    for find in (_key_from_dotenv, _key_from_credentials):
+        value, source = find(environ)
+        if value.strip():
+            return _secret(value, source), source
+    return None, ""
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as ``500M`` or ``2 GiB``.
+
+    Raises:
+        ConfigError: It is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError(f"The size {text!r} is not a size.", remedy="Write a number of bytes, or 500M, or 2G.")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def _secret(value: str, source: str) -> Secret:
+    value = value.strip()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigError(
+            f"The DashScope key from {source} holds characters that no key has.",
+            remedy="Copy it again from the Model Studio console.",
+            code="bad_key",
+        )
+    return Secret(value)
+
+
+def _key_from_dotenv(_: Mapping[str, str]) -> tuple[str, str]:
+    if not os.path.isfile(".env"):
+        return "", ""
+    from dotenv import dotenv_values  # noqa: PLC0415 - only who has a .env pays for its parser
+
+    try:
+        values = dotenv_values(".env", interpolate=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f".env cannot be read: {_reason(error)}.", remedy=f"Repair it, or set {KEY_VARIABLE} in the environment."
+        ) from error
+    return values.get(KEY_VARIABLE) or "", ".env in the working directory"
+
+
+def _key_from_credentials(environ: Mapping[str, str]) -> tuple[str, str]:
+    path = os.path.join(_home(environ), ".alibabacloud", "credentials")
+    if not os.path.isfile(path):
+        return "", ""
+    import configparser  # noqa: PLC0415 - only who has such a file pays for its parser
+
+    profile = environ.get("ALIBABA_CLOUD_PROFILE") or environ.get("ALICLOUD_PROFILE") or "default"
+    parser = configparser.ConfigParser(interpolation=None, default_section="\0")
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            parser.read_file(file)
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        raise ConfigError(
+            f"{path} is not a credentials file that can be read.",
+            remedy="It should hold lines such as `[default]` and `dashscope_api_key = sk-...`.",
+        ) from None  # the parser's own error quotes the line, and the line may be the key
+    return parser.get(profile, "dashscope_api_key", fallback=""), f"{path}, profile [{profile}]"
+
+
+def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
+    path = os.path.join(_user_dir(environ, "XDG_CONFIG_HOME", ".config"), "config.toml")
+    if not os.path.isfile(path):
+        return {}
+    import tomllib  # noqa: PLC0415 - only who has a configuration file pays for its parser
+
+    try:
+        with open(path, "rb") as file:
+            facts = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {_reason(error)}.", remedy="Repair or remove it.") from error
+    for name, value in facts.items():
+        if name not in VARIABLES:
+            hint = catalogue.suggestion(name, VARIABLES, f"It may set {', '.join(VARIABLES)}.")
+            raise ConfigError(f"{path} sets {name!r}, which is no setting.", remedy=hint)
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ConfigError(f"{path}: {name} must be a string.", remedy=f'Write {name} = "...".')
+    return {name: str(value) for name, value in facts.items()}
+
+
+def _endpoint(base_url: str | None, region: str | None, workspace: str | None) -> tuple[str, str, str | None]:
+    """Base URL, region and the workspace to name in a header (a workspace host names it by itself)."""
+    if workspace and not (workspace.isascii() and workspace.replace("-", "").isalnum()):
+        raise ConfigError("The workspace id has characters that no workspace id has.", remedy="Copy it again.")
+    if base_url:
+        scheme, _, rest = base_url.partition("://")
+        if scheme not in ("http", "https") or not rest.partition("/")[0].strip():
+            raise ConfigError(
+                f"The base URL {base_url!r} is not an http or https URL.",
+                remedy="It looks like https://dashscope.aliyuncs.com/api/v1.",
+            )
+        return base_url.rstrip("/"), "", workspace
+    try:
+        place = catalogue.region(region or "cn-beijing")
+    except OptionError as error:
+        raise ConfigError(error.message, remedy=error.remedy, code="unknown_region") from error
+    if workspace:
+        return f"https://{workspace}.{place.id}.maas.aliyuncs.com/api/v1", place.id, None
+    return place.http, place.id, None
+
+
+def _user_dir(environ: Mapping[str, str], variable: str, otherwise: str) -> str:
+    base = environ.get(variable) or os.path.join(_home(environ), otherwise)
+    return os.path.join(base, "lineread")
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    return environ.get("HOME") or os.path.expanduser("~")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]

@@ -1,0 +1,136 @@
+"""What an engine is.
+
+Owns the contract between the pipeline and whatever speaks. An engine needs a ``name`` and a ``stream``; everything
+else has a default that suits a simple one. Wrappers (retry, rate limit, fallback, finishing) have the same shape.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from lineread.config import Settings
+    from lineread.speech import Chunk, Request, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How an engine wants a text cut, and how much it does at once.
+
+    Attributes:
+        characters: Most characters of one segment.
+        by_sentence: One segment for each sentence, where calls are cheap and the first sound should come soon;
+            otherwise as few segments as possible.
+        first: Most characters of the first segment, if that shall be shorter still.
+        concurrency: Segments spoken at the same time.
+    """
+
+    characters: int = 600
+    by_sentence: bool = False
+    first: int | None = None
+    concurrency: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How often a service lets an account ask.
+
+    Attributes:
+        name: What is counted together, safe as a file name; never a key.
+        per_minute: Requests a minute.
+    """
+
+    name: str
+    per_minute: int
+
+
+class Engine(ABC):
+    """Something that speaks segments.
+
+    Attributes:
+        name: What callers write to choose it.
+        version: Changes whenever the same segment would sound different.
+    """
+
+    name: str = ""
+    version: str = "1"
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Self:
+        """An engine made from the settings in force.
+
+        Raises:
+            ConfigError: Something that it needs is missing.
+        """
+        return cls()
+
+    def resolve(self, request: Request) -> Request:
+        """The request with everything filled in that the engine decides (model, canonical names).
+
+        Raises:
+            RequestError: This engine cannot do what is asked. Nothing has been sent anywhere.
+            ConfigError: It cannot work as it is set up.
+        """
+        return request
+
+    def limits(self, request: Request) -> Limits:
+        """How the text of a resolved request is to be cut."""
+        return Limits()
+
+    def fingerprint(self, request: Request) -> str:
+        """What tells this engine's sound from any other's, for a resolved request. Loads no model."""
+        return f"{self.name}/{self.version}"
+
+    def quota(self, request: Request) -> Quota | None:
+        """What a resolved request counts against; None where nobody counts."""
+        return None
+
+    @abstractmethod
+    def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
+        """Speak one segment: its chunks in order, offsets and times from the segment's beginning.
+
+        The last chunk carries the facts. Closing the generator stops the work.
+
+        Raises:
+            EngineError: It did not speak.
+        """
+
+    async def aclose(self) -> None:  # noqa: B027 - most engines hold nothing
+        """Give back what the engine holds. It can be used again after that, at the cost of loading again."""
+
+
+class Wrapper(Engine):
+    """An engine around another one. It forwards everything; a subclass changes one thing."""
+
+    def __init__(self, inner: Engine) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.version = inner.version
+
+    def resolve(self, request: Request) -> Request:
+        """As the inner engine."""
+        return self.inner.resolve(request)
+
+    def limits(self, request: Request) -> Limits:
+        """As the inner engine."""
+        return self.inner.limits(request)
+
+    def fingerprint(self, request: Request) -> str:
+        """As the inner engine."""
+        return self.inner.fingerprint(request)
+
+    def quota(self, request: Request) -> Quota | None:
+        """As the inner engine."""
+        return self.inner.quota(request)
+
+    def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
+        """As the inner engine."""
+        return self.inner.stream(segment)
+
+    async def aclose(self) -> None:
+        """Close the inner engine."""
+        await self.inner.aclose()

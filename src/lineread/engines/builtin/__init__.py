@@ -1,0 +1,166 @@
+"""The ``builtin`` engine: a neural voice on the machine, with a stand-in for every voice of Qwen.
+
+Owns the engine's light half: what it accepts, how it is cut, its fingerprint, and the threads that the work is done on.
+The sound is made by hibari-tts, an English voice inside a Python package, through a vocoder of our own that turns its
+one speaker into a cast. No key, no network.
+
+    english     refuses what is not English
+    cast        what a stand-in is, how a request is read
+    package     the installed hibari-tts: place, version, files
+    -- from here on only what has to be spoken anew is loaded --
+    tables      hibari's word tables, opened without parsing them
+    phonemes    text to phonemes, and back to the words of the text
+    model       phonemes to frames: the network
+    vocoder     frames to samples
+    speaker     all of it together, and when each word is spoken
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from lineread import catalogue
+from lineread.engines.base import Engine, Limits
+from lineread.engines.builtin import cast, english, package
+from lineread.speech import SAMPLE_RATE, Chunk, Facts, Word
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from concurrent.futures import ThreadPoolExecutor
+
+    from lineread.engines.builtin.speaker import Speaker, Spoken
+    from lineread.speech import Request, Segment
+
+#: Most characters of a segment; a longer sentence loses its melody.
+_MOST_CHARACTERS: Final = 300
+#: Most characters of the first one: a clause of this length is spoken in a hundredth of a second.
+_FIRST_CHARACTERS: Final = 40
+_MODEL: Final = "hibari"
+
+
+class Builtin(Engine):
+    """Speaks English on this machine, in up to forty-eight voices and on all cores.
+
+    Any model of the catalogue is accepted and none makes a difference, so that what is written for the cloud runs as
+    it is; an instruction is left out, and the resolved request says so. Inline pronunciations of hibari,
+    ``[word](/phonemes/)``, are read as the text that they are.
+    """
+
+    name = "builtin"
+    version = "1"
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+        self._starting = threading.Lock()  # held for an instant, also by event loops
+        self._loading = threading.Lock()  # held while the voice is loaded, by threads only
+        self._speaker: Speaker | None = None
+
+    def resolve(self, request: Request) -> Request:
+        """A system voice, English text, no instruction.
+
+        Raises:
+            VoiceError: There is no such voice.
+            ModelError: There is no such model.
+            OptionError: There is no such language.
+            TextError: The text is not English, or has no words.
+            ConfigError: hibari-tts is not installed.
+        """
+        voice = catalogue.voice(request.voice).id
+        if request.model is not None and request.model != _MODEL:
+            catalogue.model(request.model)
+        language = catalogue.language(request.language_type)
+        english.check(request.text, language)
+        package.root()
+        return replace(request, voice=voice, model=_MODEL, language_type="English", instruction=None)
+
+    def limits(self, request: Request) -> Limits:
+        """A sentence at a time, a short first clause, and as many at once as there are cores."""
+        return Limits(_MOST_CHARACTERS, by_sentence=True, first=_FIRST_CHARACTERS, concurrency=_cores())
+
+    def fingerprint(self, request: Request) -> str:
+        """It changes with this engine, with hibari-tts and with the voice's stand-in."""
+        return f"{self.name}/{self.version}/{_MODEL}-{package.version()}/{cast.mark(request.voice)}"
+
+    async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
+        """Speak one segment, as one chunk.
+
+        Raises:
+            EngineError: It cannot be spoken.
+            ConfigError: hibari-tts is broken.
+        """
+        import asyncio  # noqa: PLC0415 - the cache answers without an event loop
+
+        work = asyncio.get_running_loop().run_in_executor(self._pool(), self._speak, segment)
+        yield self._chunk(segment, await work)
+
+    async def aclose(self) -> None:
+        """Let go of the network and the threads; a piece that is being spoken still ends."""
+        with self._starting:
+            threads, self._threads, self._speaker = self._threads, None, None
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def warm(self) -> None:
+        """Load the voice now, on this thread; otherwise the first segment does."""
+        self._loaded()
+
+    def _pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, see `stream`
+
+        with self._starting:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(_cores(), thread_name_prefix="lineread-builtin")
+            return self._threads
+
+    def _loaded(self) -> Speaker:
+        with self._loading:
+            if self._speaker is None:
+                self._speaker = _load()
+            return self._speaker
+
+    def _speak(self, segment: Segment) -> Spoken:
+        return self._loaded().speak(segment.text, cast.reading(segment.request, segment.text))
+
+    def _chunk(self, segment: Segment, spoken: Spoken) -> Chunk:
+        place = segment.text_start
+        words = (replace(word, span=(word.span[0] + place, word.span[1] + place)) for word in spoken.words)
+        request = segment.request
+        facts = Facts(
+            engine=self.name,
+            fingerprint=self.fingerprint(request),
+            model=f"{_MODEL}-{package.version()}",
+            stand_in=cast.describe(request.voice),
+        )
+        return Chunk(spoken.pcm, SAMPLE_RATE, 0, segment.span, tuple(words), facts)
+
+
+def _load() -> Speaker:
+    """Load the heavy half: numpy, onnxruntime, hibari's tables and its network.
+
+    It is what a first line waits for, so nothing of it waits for another part: the tables are unpacked while numpy is
+    imported, and hibari's rules are read while onnxruntime sets up the network. Both leave the interpreter to others.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - everything here is loaded late on purpose
+
+    from lineread.engines.builtin import phonemes  # noqa: PLC0415
+
+    with ThreadPoolExecutor(2) as helpers:
+        contents = helpers.submit(phonemes.unpack)
+        from lineread.engines.builtin.model import Network  # noqa: PLC0415
+
+        network = helpers.submit(Network)
+        phonemizer = phonemes.Phonemizer(contents.result())
+        from lineread.engines.builtin.speaker import Speaker  # noqa: PLC0415
+
+        return Speaker(network.result(), phonemizer)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1

@@ -1,0 +1,230 @@
+"""Everything that can go wrong, in one tree.
+
+Owns the error classes, their stable codes and what each door makes of them. Imports nothing of lineread.
+
+    LinereadError
+    ├── RequestError               what was asked cannot be done as asked; nothing was sent anywhere
+    │   ├── TextError              empty text, or text this engine cannot speak
+    │   ├── VoiceError             unknown voice, or a voice that the model lacks
+    │   ├── ModelError             unknown model, or one that this engine cannot call
+    │   ├── OptionError            a field with a value that it cannot have
+    │   └── MalformedRequest       request JSON that is no request
+    ├── ConfigError                lineread is set up wrong
+    │   ├── EngineUnknown          no engine of that name
+    │   └── KeyMissing             a cloud engine without a key
+    ├── EngineError                the engine did not speak
+    │   ├── Unauthorized           the key is wrong or lacks the permission
+    │   ├── Refused                the service will not speak this, now or later
+    │   ├── QuotaExceeded          the account is out of quota or in debt
+    │   ├── Throttled              too fast; later it will do
+    │   ├── ServiceFailed          the service broke
+    │   ├── Unreachable            no connection, or it dropped
+    │   ├── TimedOut               a deadline passed
+    │   ├── BadReply               a reply that makes no sense
+    │   └── NoAudio                a reply without sound
+    └── OutputError                the audio could not be written or played
+
+Each class has a ``code`` (stable, for programs), an ``exit_status`` (for shells) and a ``http_status`` (for
+servers); each error has a message of one line and a ``remedy`` that says what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class LinereadError(Exception):
+    """Base of all errors that lineread raises on purpose.
+
+    Args:
+        message: What is wrong, in one line, without key or text.
+        remedy: What the reader can do about it, in one line.
+        retryable: Whether the same call may succeed when simply made again.
+        retry_after: Seconds to wait before that, when the service said so.
+        request_id: The service's id of the failed call, for its support.
+        service_code: The service's own error code.
+    """
+
+    code = "error"
+    exit_status = 1
+    http_status = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        code: str | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        request_id: str = "",
+        service_code: str = "",
+    ) -> None:
+        message = " ".join(message.splitlines())  # a file name, or a service, may bring more lines than one
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        if code is not None:
+            self.code = code
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.request_id = request_id
+        self.service_code = service_code
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}" if self.remedy else self.message
+
+    def to_dict(self) -> dict[str, object]:
+        """The error as a JSON-ready object."""
+        facts = {
+            "code": self.code,
+            "message": self.message,
+            "remedy": self.remedy,
+            "retryable": self.retryable,
+            "request_id": self.request_id,
+            "service_code": self.service_code,
+        }
+        return {name: value for name, value in facts.items() if value != ""}
+
+
+class RequestError(LinereadError):
+    """What was asked cannot be done as asked; nothing was sent anywhere."""
+
+    code = "bad_request"
+    exit_status = 2
+    http_status = 400
+
+
+class TextError(RequestError):
+    """The text is empty, or this engine cannot speak it."""
+
+    code = "bad_text"
+
+
+class VoiceError(RequestError):
+    """The voice is unknown, or the model lacks it."""
+
+    code = "unknown_voice"
+
+
+class ModelError(RequestError):
+    """The model is unknown, or this engine cannot call it."""
+
+    code = "unknown_model"
+
+
+class OptionError(RequestError):
+    """A field has a value that it cannot have."""
+
+    code = "bad_option"
+
+
+class MalformedRequest(RequestError):
+    """The request JSON is not a request."""
+
+    code = "malformed_request"
+
+
+class ConfigError(LinereadError):
+    """lineread is set up wrong."""
+
+    code = "bad_config"
+    exit_status = 3
+
+
+class EngineUnknown(ConfigError):
+    """There is no engine of that name."""
+
+    code = "unknown_engine"
+
+
+class KeyMissing(ConfigError):
+    """A cloud engine was asked to speak, and there is no key."""
+
+    code = "key_missing"
+    http_status = 401
+
+
+class EngineError(LinereadError):
+    """The engine did not speak."""
+
+    code = "engine_failed"
+    exit_status = 4
+    http_status = 502
+
+
+class Unauthorized(EngineError):
+    """The key is wrong, or lacks the permission."""
+
+    code = "unauthorized"
+    exit_status = 3
+    http_status = 401
+
+
+class Refused(EngineError):
+    """The service will not speak this, now or later."""
+
+    code = "refused"
+    http_status = 400
+
+
+class QuotaExceeded(EngineError):
+    """The account is out of quota or in debt."""
+
+    code = "quota_exceeded"
+    http_status = 429
+
+
+class Throttled(EngineError):
+    """Too many requests; later it will do.
+
+    ``kind`` tells the throttling codes apart: ``rate`` (requests a minute), ``burst`` (a sudden rise), ``quota``
+    (an allocation that refills) or ``capacity`` (the service is full).
+    """
+
+    code = "throttled"
+    exit_status = 5
+    http_status = 429
+
+    def __init__(self, message: str, *, kind: str = "rate", **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # the base checks these names at run time
+        self.kind = kind
+
+
+class ServiceFailed(EngineError):
+    """The service broke."""
+
+    code = "service_failed"
+    exit_status = 5
+
+
+class Unreachable(EngineError):
+    """There is no connection to the service, or it dropped."""
+
+    code = "unreachable"
+    exit_status = 5
+
+
+class TimedOut(EngineError):
+    """A deadline passed."""
+
+    code = "timed_out"
+    exit_status = 5
+    http_status = 504
+
+
+class BadReply(EngineError):
+    """The service answered something that makes no sense."""
+
+    code = "bad_reply"
+
+
+class NoAudio(EngineError):
+    """The service answered without sound."""
+
+    code = "no_audio"
+
+
+class OutputError(LinereadError):
+    """The audio could not be written or played."""
+
+    code = "output_failed"
+    exit_status = 6

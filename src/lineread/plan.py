@@ -1,0 +1,125 @@
+"""From a request to segments: everything that can be refused is refused here, before the first byte.
+
+Owns the checks of a request's fields and the cutting of its text. Pure: no I/O, no model, no network.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lineread import text as texts
+from lineread.errors import OptionError, TextError
+from lineread.speech import FORMATS, Request, Segment, billed_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lineread.engines.base import Engine, Limits
+
+#: Least and most of rate and pitch: what the service's realtime sessions document.
+FACTORS = (0.5, 2.0)
+VOLUMES = (0, 100)
+MOST_TAKES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done for a request.
+
+    Attributes:
+        request: The request with everything filled in.
+        limits: How its text is cut.
+        fingerprint: The engine's mark in every segment's key.
+    """
+
+    request: Request
+    limits: Limits
+    fingerprint: str
+
+    def segments(self) -> Iterator[Segment]:
+        """The segments in order, cut as they are asked for: a book starts as soon as a line."""
+        limits = self.limits
+        pieces = texts.split(self.request.text, limits.characters, by_sentence=limits.by_sentence, first=limits.first)
+        for index, piece in enumerate(pieces):
+            yield Segment(self.request, index, piece.start, piece.end, piece.pause)
+
+    @property
+    def characters(self) -> int:
+        """What the service would bill for all of it."""
+        return billed_characters(self.request.text)
+
+    @property
+    def key(self) -> str:
+        """The content address of the whole speech."""
+        return Segment(self.request, 0, 0, len(self.request.text)).key(self.fingerprint)
+
+
+def make(request: Request, engine: Engine) -> Plan:
+    """Check a request, let the engine fill it in, and say how it will be spoken.
+
+    Raises:
+        RequestError: What is asked cannot be done.
+        ConfigError: The engine cannot work as it is set up.
+    """
+    check(request)
+    resolved = engine.resolve(request)
+    return Plan(resolved, engine.limits(resolved), engine.fingerprint(resolved))
+
+
+def check(request: Request) -> None:
+    """Refuse fields that no engine can serve.
+
+    Raises:
+        RequestError: Says which field, and what it may be.
+    """
+    for name in ("text", "voice", "language_type", "format"):
+        _check_string(name, getattr(request, name))
+    for name in ("instruction", "model"):
+        if getattr(request, name) is not None:
+            _check_string(name, getattr(request, name))
+    _check_number("rate", request.rate, *FACTORS)
+    _check_number("pitch", request.pitch, *FACTORS)
+    _check_integer("volume", request.volume, *VOLUMES)
+    _check_integer("take", request.take, 1, MOST_TAKES)
+    if request.format not in FORMATS:
+        raise OptionError(
+            f"The format {request.format!r} is not supported.",
+            remedy=f"Choose one of {', '.join(FORMATS)}.",
+            code="unknown_format",
+        )
+
+
+def _check_string(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise OptionError(f"{name} must be a string, not {_kind(value)}.", remedy=f"Give a {name} in quotes.")
+    if not value.strip():
+        if name == "text":
+            raise TextError("The text is empty.", remedy="Give some words to speak.", code="empty_text")
+        raise OptionError(f"{name} is empty.", remedy=f"Give a {name}, or leave the field out.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise TextError(
+            f"{name} holds half a character (a lone surrogate) at position {error.start}.",
+            remedy="Decode it from the right encoding, most likely UTF-8.",
+        ) from error
+
+
+def _check_number(name: str, value: object, least: float, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise OptionError(f"{name} must be a number.", remedy=f"Give a number from {least} to {most}.")
+    if not least <= value <= most:
+        raise OptionError(f"{name} {value} is out of range.", remedy=f"Give a number from {least} to {most}.")
+
+
+def _check_integer(name: str, value: object, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise OptionError(f"{name} must be a whole number.", remedy=f"Give a whole number from {least} to {most}.")
+    if not least <= value <= most:
+        raise OptionError(f"{name} {value} is out of range.", remedy=f"Give a whole number from {least} to {most}.")
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else type(value).__name__

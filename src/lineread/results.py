@@ -1,0 +1,259 @@
+"""What comes back: a finished speech, or a stream of chunks.
+
+Owns the normalized response (``to_dict``) and the sum of what the chunks tell. Writing audio is the sinks' work.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from lineread import sinks
+from lineread.errors import NoAudio
+from lineread.speech import Spoken
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+
+    from lineread._sync import Iteration
+    from lineread.plan import Plan
+    from lineread.speech import Chunk, Facts, Word
+
+
+class Tally:
+    """What a speech's chunks add up to, in constant memory for each segment.
+
+    Attributes:
+        spoken: The segments that are complete.
+        samples: Samples so far, pauses included.
+        sample_rate: Samples a second; 0 before the first chunk.
+    """
+
+    def __init__(self) -> None:
+        self.spoken: list[Spoken] = []
+        self.samples = 0
+        self.sample_rate = 0
+        self._begun: float | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """Count one more chunk."""
+        self.sample_rate = chunk.sample_rate
+        begin = chunk.offset / chunk.sample_rate
+        self._begun = begin if self._begun is None else self._begun
+        self.samples = chunk.offset + chunk.samples
+        if chunk.facts is not None:
+            end = (self.samples - chunk.pause) / chunk.sample_rate
+            self.spoken.append(Spoken(chunk.span, self._begun, end, chunk.facts))
+            self._begun = None
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio so far."""
+        return self.samples / self.sample_rate if self.sample_rate else 0.0
+
+    @property
+    def facts(self) -> list[Facts]:
+        """What the engine said of each complete segment."""
+        return [segment.facts for segment in self.spoken]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Speech:
+    """A finished speech.
+
+    Attributes:
+        pcm: The whole audio: signed 16-bit little-endian, one channel.
+        sample_rate: Samples a second.
+        format: The file format that was asked for; ``save`` writes it unless the name says otherwise.
+        voice: The voice that was asked for.
+        segments: The segments, with their places in text and time, and what the engine said of each.
+        words: When each word is spoken, where the engine knows.
+        path: Where it was saved; None before that.
+    """
+
+    pcm: bytes
+    sample_rate: int
+    format: str
+    voice: str
+    segments: tuple[Spoken, ...]
+    words: tuple[Word, ...]
+    path: str | None = None
+    _default_path: str = field(default="")
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio, from the byte count."""
+        return len(self.pcm) / 2 / self.sample_rate
+
+    @property
+    def engine(self) -> str:
+        """The engine that spoke; several names after a fallback in the middle."""
+        return _several(segment.facts.engine for segment in self.segments)
+
+    @property
+    def model(self) -> str:
+        """The model that spoke."""
+        return _several(segment.facts.model for segment in self.segments)
+
+    @property
+    def stand_in(self) -> str:
+        """What stood in for the asked voice; empty when that voice itself spoke."""
+        return _several(segment.facts.stand_in for segment in self.segments)
+
+    @property
+    def cached(self) -> bool:
+        """All of it came from the cache."""
+        return all(segment.facts.cached for segment in self.segments)
+
+    @property
+    def characters(self) -> int:
+        """Characters that the service billed for this call; nothing for what the cache had."""
+        return sum(segment.facts.characters for segment in self.segments)
+
+    @property
+    def request_id(self) -> str:
+        """The service's ids of the calls behind it, for its support."""
+        return _several(segment.facts.request_id for segment in self.segments)
+
+    @property
+    def audio_url(self) -> str:
+        """A ``file:`` URL of the saved audio; saved to the default place now, if it was nowhere saved before.
+
+        The service's own URL ends after a day and works for one call only, so it never gets this far.
+        """
+        return "file://" + _quoted(os.path.abspath(self.path or self.save()))
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write an audio file and return its path.
+
+        Args:
+            path: Where to; its suffix names the format. None means the default output directory, under a readable
+                name that is the same for the same request; there a file with other content is never overwritten.
+
+        Raises:
+            OutputError: It cannot be written there.
+            OptionError: The suffix names no format.
+        """
+        with sinks.open_file(path, self._default_path, self.format, self.sample_rate) as sink:
+            sink.write(self.pcm)
+        self.path = sink.path
+        return self.path
+
+    def to_dict(self) -> dict[str, object]:
+        """The normalized response: ``audio_url``, ``sample_rate``, ``format``. Saves the audio if it is not saved."""
+        return {"audio_url": self.audio_url, "sample_rate": self.sample_rate, "format": self.format}
+
+    def to_streamed_dict(self) -> dict[str, object]:
+        """The normalized response of a stream: ``audio_base64_pcm``, ``sample_rate``, ``format``."""
+        audio = base64.b64encode(self.pcm).decode("ascii")
+        return {"audio_base64_pcm": audio, "sample_rate": self.sample_rate, "format": "pcm"}
+
+    def __repr__(self) -> str:
+        return f"<Speech {self.duration:.2f} s by {self.voice}, {self.engine}>"
+
+
+class Stream:
+    """A speech that is still coming: iterate over it for chunks; leave it early and the work stops."""
+
+    def __init__(self, plan: Plan, default_path: str, chunks: Iteration[Chunk]) -> None:
+        self._collector = _Collector(plan, default_path)
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._chunks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the work behind it."""
+        self._chunks.close()
+
+    def collect(self) -> Speech:
+        """All that is still to come, as one speech."""
+        with self._chunks:
+            for chunk in self._chunks:
+                self._collector.add(chunk)
+        return self._collector.speech()
+
+    def to_dict(self) -> dict[str, object]:
+        """The normalized response: ``audio_base64_pcm``, ``sample_rate``, ``format``."""
+        return self.collect().to_streamed_dict()
+
+
+class AsyncStream:
+    """A speech that is still coming: ``async for`` over it for chunks; close it early and the work stops."""
+
+    def __init__(self, plan: Plan, default_path: str, chunks: AsyncGenerator[Chunk, None]) -> None:
+        self._collector = _Collector(plan, default_path)
+        self._chunks = chunks
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self._chunks
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop the work behind it."""
+        await self._chunks.aclose()
+
+    async def collect(self) -> Speech:
+        """All that is still to come, as one speech."""
+        try:
+            async for chunk in self._chunks:
+                self._collector.add(chunk)
+        finally:
+            await self.aclose()
+        return self._collector.speech()
+
+    async def to_dict(self) -> dict[str, object]:
+        """The normalized response: ``audio_base64_pcm``, ``sample_rate``, ``format``."""
+        return (await self.collect()).to_streamed_dict()
+
+
+class _Collector:
+    """Makes a speech of chunks."""
+
+    def __init__(self, plan: Plan, default_path: str) -> None:
+        self._request = plan.request
+        self._default_path = default_path
+        self._tally = Tally()
+        self._parts: list[bytes] = []
+        self._words: list[Word] = []
+
+    def add(self, chunk: Chunk) -> None:
+        self._tally.add(chunk)
+        self._parts.append(chunk.pcm)
+        self._words.extend(chunk.words)
+
+    def speech(self) -> Speech:
+        if not self._tally.spoken:
+            raise NoAudio("No audio came for the text.", remedy="Try the call again.", retryable=True)
+        return Speech(
+            pcm=b"".join(self._parts),
+            sample_rate=self._tally.sample_rate,
+            format=self._request.format,
+            voice=self._request.voice,
+            segments=tuple(self._tally.spoken),
+            words=tuple(self._words),
+            _default_path=self._default_path,
+        )
+
+
+def _several(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(name for name in names if name))
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - 4 ms that only a response with a URL has to pay
+
+    return quote(path)

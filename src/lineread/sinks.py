@@ -1,0 +1,656 @@
+"""Where speech goes: a file, a stream, a player.
+
+Owns writing audio. A sink is a context manager that takes PCM; what it wrote counts when it is left without an error.
+
+A file appears under its name when it is whole and not before: it is written beside that name as a hidden file and
+then moved, which is atomic. There is no ``fsync``: it protects from a power cut and not from anything that happens to
+a process, it takes longer than all else that a repeated line needs, and a file lost in a power cut is made again from
+the cache without cost. Directories that a path needs are made, also for a path that the user named: speech that was
+paid for is worth more than a lesson about ``mkdir``.
+
+When a reader closes its end (``lineread say -o - ... | head -c 1000``, or a player that was closed), nothing went
+wrong: a sink then raises Python's own ``BrokenPipeError``. It is the sign to stop speaking, with an exit status of 0.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self, cast
+
+from lineread.audio.codec import encoder, suffix_format
+from lineread.errors import OutputError
+from lineread.speech import SAMPLE_WIDTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from lineread.audio.codec import Encoder
+    from lineread.speech import Request
+
+#: Names of unfinished files. One that lies around was left by a process that was killed.
+PARTIAL: Final = ".lineread-{}.part"
+
+#: Stands for Python's own player on Windows, which is no program.
+_WINSOUND: Final = "winsound"
+
+#: What the system says, in words that help: what is the matter, and what to do about it.
+_REASONS: Final = {
+    errno.EISDIR: ("is a directory", "Name a file in it."),
+    errno.ENOTDIR: ("lies below something that is no directory", "Check the path."),
+    errno.ENOENT: ("cannot be made: a part of its path is missing", "Check the path."),
+    errno.EACCES: ("cannot be written: permission denied", "Choose another place, or change its permissions."),
+    errno.EPERM: ("cannot be written: permission denied", "Choose another place, or change its permissions."),
+    errno.EROFS: ("lies on a read-only file system", "Choose another place."),
+    errno.ENAMETOOLONG: ("has a name that is too long", "Choose a shorter one."),
+    errno.ELOOP: ("leads through links in a circle", "Check the links."),
+    errno.ENXIO: ("is no device that can be written", "Choose another place."),
+    errno.ENODEV: ("is no device that can be written", "Choose another place."),
+    errno.ENOSPC: ("could not be written: the disk is full", "Make room and try again; what was spoken is cached."),
+    errno.EDQUOT: ("could not be written: your disk quota is used up", "Make room and try again."),
+    errno.EFBIG: ("could not be written: it is larger than allowed", "Raise the limit (ulimit -f) or speak less."),
+    errno.EIO: ("could not be written: the device failed", "Choose another place."),
+}
+
+_SLUG_CHARACTERS: Final = 40
+_SLUG_BYTES: Final = 100
+#: More of a text is not looked at for its slug.
+_SLUG_SOURCE: Final = 400
+
+
+class Sink(Protocol):
+    """Where speech goes."""
+
+    def write(self, pcm: bytes) -> None:
+        """Take some more sound.
+
+        Raises:
+            OutputError: It cannot be written or played.
+            BrokenPipeError: Whoever listens has had enough.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_file(path: str | os.PathLike[str] | None, default: str, form: str, sample_rate: int) -> FileSink:
+    """The file that a user named, or else the default one.
+
+    Args:
+        path: The name, or None. Its suffix decides the format.
+        default: What :func:`default_path` gave.
+        form: The format, where the name has no suffix.
+        sample_rate: Samples a second.
+
+    Raises:
+        OptionError: The suffix names no format.
+    """
+    if path is None:
+        return DefaultFileSink(default, form, sample_rate)
+    has_suffix = os.path.splitext(os.fspath(path))[1]
+    return FileSink(path, suffix_format(path) if has_suffix else form, sample_rate)
+
+
+def default_path(directory: str, request: Request, key: str) -> str:
+    """The file for a request that names none, such as ``hello-this-is-a-short-line-cherry-1a2b3c4d.wav``.
+
+    The same request always gets the same name, other requests get others. It holds letters, marks and digits of any
+    script, so it is a valid name on every system.
+
+    Args:
+        directory: Where the file shall lie.
+        request: What is spoken; its text gives the first words of the name.
+        key: The key of the whole speech.
+    """
+    words = _slug(request.text.lstrip()[:_SLUG_SOURCE]) or "speech"
+    voice = _slug(request.voice) or "voice"
+    mark = key.rpartition("-")[2][:8]
+    return os.path.join(directory, f"{words}-{voice}-{mark}.{request.format}")
+
+
+def _slug(text: str) -> str:
+    """A text's first words, in lower case and joined by hyphens."""
+    plain = text.lower().replace("'", "").replace("’", "")
+    words = "".join(each if _is_letter(each) else " " for each in plain).split()
+    slug = ""
+    for word in words:
+        longer = f"{slug}-{word}" if slug else _cut(word)
+        if longer != _cut(longer):
+            break
+        slug = longer
+    return slug
+
+
+def _is_letter(character: str) -> bool:
+    """Whether it is a letter, a mark on one (which is no ``isalnum`` in Hindi or Thai), or a digit."""
+    return character != "_" and f"x{character}".isidentifier()
+
+
+def _cut(text: str) -> str:
+    kept = text[:_SLUG_CHARACTERS].encode("utf-8", "ignore")[:_SLUG_BYTES]
+    return kept.decode("utf-8", "ignore")
+
+
+@contextmanager
+def _explained(place: str) -> Iterator[None]:
+    """Make the system's errors ours. A closed pipe stays what it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason, remedy = _REASONS.get(
+            error.errno or 0, (f"could not be written: {error.strerror or type(error).__name__}", "Try another place.")
+        )
+        raise OutputError(f"{place} {reason}.", remedy=remedy) from error
+
+
+def check(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that cannot become a file, before anything was spoken for it. Changes nothing on the disk.
+
+    Raises:
+        OutputError: It is a directory, lies below a file, or may not be written.
+    """
+    name = os.fspath(path)
+    if not _is_name(name):
+        raise OutputError(f"{name!r} is not a name that a file can have.", remedy="Choose another one.")
+    with _explained(name):
+        try:
+            mode = os.stat(name).st_mode
+        except FileNotFoundError:
+            _check_directory(os.path.dirname(os.path.realpath(name)))
+            if name.endswith(("/", os.sep)):
+                raise IsADirectoryError(errno.EISDIR, "Is a directory") from None
+            return
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "Is a directory")
+        # Moving a file over a write-protected one works, but nobody who protected it wants that.
+        if not os.access(name, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+
+
+def _check_directory(directory: str) -> None:
+    """Raise the error that making a directory, and a file in it, would raise."""
+    while not os.path.lexists(directory):
+        directory, below = os.path.dirname(directory), directory
+        if directory == below:  # a drive that does not exist
+            raise FileNotFoundError(errno.ENOENT, "No such drive")
+    if not os.path.isdir(directory):
+        raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+
+class FileSink:
+    """A file that the user named. It replaces what lay there, at once and as a whole.
+
+    A link is followed, so that the file that it names is replaced and not the link. Devices and named pipes are
+    written as they are.
+
+    Args:
+        path: Where to.
+        form: One of the formats of :mod:`lineread.audio.codec`.
+        sample_rate: Samples a second.
+
+    Attributes:
+        path: Where the file is; final once the sink is left.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], form: str, sample_rate: int) -> None:
+        self.path = os.fspath(path)
+        self._form = form
+        self._sample_rate = sample_rate
+        self._shown = self.path
+        self._partial: str | None = None
+        self._file: BinaryIO
+        self._encoder: Encoder
+
+    def __enter__(self) -> Self:
+        with self._guarded():
+            target = self._target()
+            if target is None:
+                self._file = open(self.path, "wb")
+            else:
+                directory = os.path.dirname(target)
+                os.makedirs(directory, exist_ok=True)
+                partial = os.path.join(directory, PARTIAL.format(os.urandom(8).hex()))
+                self._file = open(partial, "xb")
+                self._partial = partial
+            self._encoder = encoder(self._form, self._file, self._sample_rate)
+        return self
+
+    def write(self, pcm: bytes) -> None:
+        """Take some more sound.
+
+        Raises:
+            OutputError: It cannot be written.
+            BrokenPipeError: The path is a pipe, and its reader has closed it.
+        """
+        with _explained(self._shown):
+            self._encoder.write(pcm)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put the file in its place, or leave no trace of it after an error."""
+        if error is not None:
+            self._discard()
+            return
+        with self._guarded():
+            self._encoder.close()
+            self._close()
+            if self._partial is not None:
+                self._commit(self._partial)
+
+    def _open(self, target: str | None) -> BinaryIO:
+        if target is None:
+            return open(self.path, "wb")
+        directory = os.path.dirname(target) or os.curdir
+        os.makedirs(directory, exist_ok=True)
+        self._partial = os.path.join(directory, PARTIAL.format(os.urandom(8).hex()))
+        return open(self._partial, "xb")
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _target(self) -> str | None:
+        """Where the file will lie; None when there is a device or a pipe."""
+        check(self.path)
+        if os.path.exists(self.path) and not os.path.isfile(self.path):
+            return None
+        return os.path.realpath(self.path)
+
+    def _commit(self, partial: str) -> None:
+        target = os.path.realpath(self.path)
+        with suppress(FileNotFoundError):
+            os.chmod(partial, stat.S_IMODE(os.stat(target).st_mode))
+        os.replace(partial, target)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Explain errors, and leave nothing behind after any."""
+        try:
+            with _explained(self._shown):
+                yield
+        except BaseException:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        with suppress(OSError):  # the disk is still full
+            self._close()
+        if self._partial is not None:
+            with suppress(OSError):
+                os.unlink(self._partial)
+
+
+class DefaultFileSink(FileSink):
+    """A file that the user did not name. It never replaces anything.
+
+    A file of that name and content is left as it is. Beside one with other content, this one becomes ``...-2.wav``,
+    or the next number that is free, also when several processes want the same name at once.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], form: str, sample_rate: int) -> None:
+        super().__init__(path, form, sample_rate)
+        # Its name begins with the user's text, which has no place in an error message.
+        self._shown = os.path.dirname(self.path) or os.curdir
+
+    def _target(self) -> str:
+        _check_directory(os.path.abspath(self._shown))
+        return self.path
+
+    def _commit(self, partial: str) -> None:
+        for candidate in _numbered(self.path):
+            if _is_new(partial, candidate) or _is_same(partial, candidate):
+                self.path = candidate
+                break
+        with suppress(FileNotFoundError):
+            os.unlink(partial)
+
+
+def _numbered(path: str) -> Iterator[str]:
+    yield path
+    stem, suffix = os.path.splitext(path)
+    yield from (f"{stem}-{number}{suffix}" for number in count(2))
+
+
+def _is_new(partial: str, name: str) -> bool:
+    """Give a finished file this name, if nothing has it. Of several processes one succeeds."""
+    try:
+        os.link(partial, name)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links, such as FAT
+        return _is_reserved(partial, name)
+    return True
+
+
+def _is_reserved(partial: str, name: str) -> bool:
+    """As :func:`_is_new`, with an empty file that holds the name for a moment."""
+    try:
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    os.replace(partial, name)
+    return True
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two names hold the same bytes."""
+    try:
+        if os.path.getsize(one) != os.path.getsize(other):
+            return False
+        with open(one, "rb") as ours, open(other, "rb") as theirs:
+            return all(part == theirs.read(len(part)) for part in iter(lambda: ours.read(1 << 20), b""))
+    except OSError:  # a directory, or a file that is not ours to read
+        return False
+
+
+class StreamSink:
+    """An open binary stream, such as standard output. It is left open.
+
+    Args:
+        stream: Where to; a pipe will do.
+        form: One of the formats of :mod:`lineread.audio.codec`.
+        sample_rate: Samples a second.
+    """
+
+    def __init__(self, stream: BinaryIO, form: str, sample_rate: int) -> None:
+        self._stream = stream
+        self._form = form
+        self._sample_rate = sample_rate
+        self._encoder: Encoder
+
+    def __enter__(self) -> Self:
+        with _explained("The output"):
+            self._stream.flush()
+            self._encoder = encoder(self._form, _Unbuffered(self._stream), self._sample_rate)
+        return self
+
+    def write(self, pcm: bytes) -> None:
+        """Take some more sound; its bytes leave at once.
+
+        Raises:
+            OutputError: They cannot be written.
+            BrokenPipeError: The reader has closed its end.
+        """
+        with _explained("The output"):
+            self._encoder.write(pcm)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write the end, unless something went wrong: then a stream that breaks off tells the truth."""
+        if error is None:
+            with _explained("The output"):
+                self._encoder.close()
+
+
+class _Unbuffered:
+    """A stream past its buffer.
+
+    Sound shall leave at once. And what a full disk refuses must not wait in a buffer: Python would try again at the
+    end of the process, complain once more and change the exit status.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._raw: BinaryIO = getattr(stream, "raw", stream)
+        self.seekable = self._raw.seekable
+        self.tell = self._raw.tell
+        self.seek = self._raw.seek
+
+    def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._raw.write(rest) :]
+        except OSError as error:
+            if os.name == "nt" and error.errno == errno.EINVAL:  # what Windows says of a closed pipe
+                raise BrokenPipeError(errno.EPIPE, "Broken pipe") from error
+            raise
+
+
+class Player:
+    """Plays sound as it comes, by the first player program that is installed, and waits until it was heard.
+
+    Leaving it by an error (Ctrl-C is one) silences it at once.
+
+    Args:
+        sample_rate: Samples a second.
+        command: The user's own player instead. ``{rate}`` stands for the sample rate, and then it gets plain PCM
+            (signed 16-bit little-endian, one channel) on standard input; ``{file}`` stands for a WAV file that it
+            shall play; with neither it gets a WAV on standard input.
+    """
+
+    #: Programs and how to call them, by the same rules as a user's command. Those that ask the desktop's own sound
+    #: server come first; ``pw-cat`` is left out, because versions disagree on what it reads from standard input.
+    PROGRAMS: Final = (
+        "ffplay -hide_banner -loglevel error -nodisp -autoexit -i -",
+        "pacat --playback --format=s16le --rate={rate} --channels=1",
+        "aplay --quiet --file-type=raw --format=S16_LE --rate={rate} --channels=1 -",
+        "play -q -t raw -e signed -b 16 -c 1 -r {rate} -",
+        "mpv --really-quiet --no-terminal --no-video -",
+        "afplay {file}",
+    )
+
+    def __init__(self, sample_rate: int, *, command: str | None = None) -> None:
+        self._sample_rate = sample_rate
+        self._command = command
+        self._way: Sink
+
+    @classmethod
+    def find(cls, command: str | None = None) -> tuple[str, ...]:
+        """The program that will play, with its arguments.
+
+        Raises:
+            OutputError: There is none.
+        """
+        import shlex  # noqa: PLC0415 - only who plays needs these two
+        import shutil  # noqa: PLC0415
+
+        for line in (command,) if command else cls.PROGRAMS:
+            words = shlex.split(line, posix=os.name == "posix")
+            if words and shutil.which(words[0]):
+                return tuple(words)
+        if command:
+            raise OutputError(f"There is no player {command!r}.", remedy="Correct LINEREAD_PLAYER or leave it empty.")
+        if sys.platform == "win32":
+            return (_WINSOUND,)
+        raise OutputError(
+            "No program that plays sound was found.",
+            remedy="Install ffmpeg (it brings ffplay), pulseaudio-utils, alsa-utils, sox or mpv; or write a file.",
+        )
+
+    def __enter__(self) -> Self:
+        words = self.find(self._command)
+        if words[0] == _WINSOUND or any("{file}" in word for word in words):
+            self._way = _FilePlayer(words, self._sample_rate)
+        else:
+            self._way = _PipedPlayer(words, self._sample_rate)
+        self._way.__enter__()
+        return self
+
+    def write(self, pcm: bytes) -> None:
+        """Play some more sound. It waits as long as the player has enough.
+
+        Raises:
+            OutputError: The player failed.
+            BrokenPipeError: The player was closed.
+        """
+        self._way.write(pcm)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait until all was heard; after an error stop the sound."""
+        self._way.__exit__(kind, error, trace)
+
+
+class _PipedPlayer:
+    """A program that plays its standard input."""
+
+    #: Seconds of silence after the end: ``ffplay`` leaves with its last buffer unplayed.
+    _RUN_OUT = 0.2
+
+    def __init__(self, words: tuple[str, ...], sample_rate: int) -> None:
+        self._words = [word.replace("{rate}", str(sample_rate)) for word in words]
+        self._form = "wav" if self._words == [*words] else "pcm"
+        self._sample_rate = sample_rate
+        self._program: _Program
+        self._encoder: Encoder
+
+    def __enter__(self) -> Self:
+        self._program = _Program(self._words)
+        with self._program.watched():
+            self._encoder = encoder(self._form, _Unbuffered(self._program.stdin), self._sample_rate)
+        return self
+
+    def write(self, pcm: bytes) -> None:
+        with self._program.watched():
+            self._encoder.write(pcm)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.write(bytes(round(self._RUN_OUT * self._sample_rate) * SAMPLE_WIDTH))
+            self._program.finish()
+        else:
+            self._program.stop()
+
+
+class _FilePlayer:
+    """Something that plays a WAV file: the sound is gathered first."""
+
+    def __init__(self, words: tuple[str, ...], sample_rate: int) -> None:
+        self._words = words
+        self._sample_rate = sample_rate
+        self._samples = 0
+        self._directory: tempfile.TemporaryDirectory[str]
+        self._file: FileSink
+
+    def __enter__(self) -> Self:
+        import tempfile  # noqa: PLC0415 - few players need it
+
+        self._directory = tempfile.TemporaryDirectory(prefix="lineread-")
+        self._file = FileSink(os.path.join(self._directory.name, "speech.wav"), "wav", self._sample_rate)
+        self._file.__enter__()
+        return self
+
+    def write(self, pcm: bytes) -> None:
+        self._file.write(pcm)
+        self._samples += len(pcm) // SAMPLE_WIDTH
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._directory:
+            self._file.__exit__(kind, error, trace)
+            if error is None and self._words == (_WINSOUND,):
+                self._play_on_windows()
+            elif error is None:
+                _Program([word.replace("{file}", self._file.path) for word in self._words]).finish()
+
+    def _play_on_windows(self) -> None:
+        import importlib  # noqa: PLC0415 - exists on Windows only
+        import time  # noqa: PLC0415
+
+        winsound = importlib.import_module(_WINSOUND)
+        try:
+            # The call that waits cannot be interrupted; this one can.
+            winsound.PlaySound(self._file.path, winsound.SND_FILENAME | winsound.SND_ASYNC)
+            time.sleep(self._samples / self._sample_rate)
+        except RuntimeError as error:
+            raise OutputError("Windows could not play the sound.", remedy="Check the sound device.") from error
+        finally:
+            winsound.PlaySound(None, winsound.SND_FILENAME)
+
+
+class _Program:
+    """A player program that runs.
+
+    Attributes:
+        stdin: What it reads.
+    """
+
+    #: Seconds that a program gets to end after it closed its input.
+    _GRACE = 2.0
+
+    def __init__(self, words: Sequence[str]) -> None:
+        import subprocess  # noqa: PLC0415 - only who plays needs these two
+        import tempfile  # noqa: PLC0415
+
+        self._name = words[0]
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop the player
+        try:
+            self._process = subprocess.Popen(
+                words, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._complaints
+            )
+        except OSError as error:
+            self._complaints.close()
+            raise OutputError(
+                f"The player {self._name} cannot be started: {error.strerror}.", remedy="Set LINEREAD_PLAYER."
+            ) from error
+        self.stdin = cast("BinaryIO", self._process.stdin)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Writing to it: when it has closed its input, find out why; when anything else happens, stop it."""
+        try:
+            yield
+        except BrokenPipeError:
+            self._judge(self._wait(self._GRACE))
+            raise
+        except BaseException:
+            self.stop()
+            raise
+
+    def finish(self) -> None:
+        """Let it play what it has, and wait for that."""
+        self.stdin.close()
+        self._judge(self._wait(None))
+
+    def stop(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.wait()
+        self.stdin.close()
+        self._complaints.close()
+
+    def _wait(self, seconds: float | None) -> int:
+        from subprocess import TimeoutExpired  # noqa: PLC0415 - loaded long ago
+
+        try:
+            return self._process.wait(seconds)
+        except TimeoutExpired:
+            return 0
+        except BaseException:
+            self.stop()
+            raise
+
+    def _judge(self, status: int) -> None:
+        self._complaints.seek(0)
+        said = self._complaints.read(4000).decode("utf-8", "replace").split("\n")
+        self.stop()
+        if status:
+            reason = next((line.strip() for line in reversed(said) if line.strip()), f"it ended with status {status}")
+            raise OutputError(
+                f"The player {self._name} failed: {reason[:200]}", remedy="Set LINEREAD_PLAYER, or write a file."
+            )

@@ -1,0 +1,481 @@
+"""DashScope's HTTP dialect for Qwen TTS: requests, replies, errors.
+
+Owns the JSON of ``multimodal-generation`` and the one table that says what each of the service's errors means. No I/O.
+Source: the service's references and error page of 2026, and recorded exchanges where these disagree.
+
+An error may come as JSON with status 4xx or 5xx, as an event amid a stream, as an event stream that claims to be
+JSON, as a reply with status 200, or as some proxy's HTML page. All of them end in :func:`error_from`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from lineread.errors import (
+    BadReply,
+    EngineError,
+    QuotaExceeded,
+    Refused,
+    ServiceFailed,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from lineread.wire import sse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+#: Where speech is asked for, under the base URL.
+PATH: Final = "/services/aigc/multimodal-generation/generation"
+
+_SAID_LIMIT: Final = 200
+_WRAPPED: Final = r"(?s)<(\d{3})>\s*([\w.]+)\s*:\s*(.*)"
+_CHECK_URL: Final = "Check the base URL: it looks like https://dashscope.aliyuncs.com/api/v1."
+_LATER: Final = "Try again later; what is already spoken is kept."
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesis:
+    """What is asked of the service.
+
+    Attributes:
+        model: A model that speaks over HTTP.
+        text: The words.
+        voice: A system voice or a custom voice's id.
+        language_type: One of the service's languages, or ``Auto``.
+        instructions: How to speak; instruct models only.
+        speech_rate: Pace. Not in the references, yet one probe found it to work.
+        pitch_rate: Pitch. As ``speech_rate``.
+    """
+
+    model: str
+    text: str
+    voice: str
+    language_type: str = "Auto"
+    instructions: str | None = None
+    speech_rate: float = 1.0
+    pitch_rate: float = 1.0
+
+    def encode(self) -> bytes:
+        """The request body. Parameters that have their default are left out."""
+        asked = {"instructions": self.instructions, "speech_rate": self.speech_rate, "pitch_rate": self.pitch_rate}
+        body = {
+            "model": self.model,
+            "input": {"text": self.text, "voice": self.voice, "language_type": self.language_type},
+            # The reference lists `instructions` with the input; the official SDK sends it here, which surely works.
+            "parameters": {name: value for name, value in asked.items() if value not in (None, "", 1.0)},
+        }
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the service answers: a whole call's reply, or one event of a stream of them.
+
+    Attributes:
+        audio: New sound: bytes of a WAV file or bare PCM.
+        url: Where the whole file lies for a day; the last event has it too.
+        finish_reason: ``stop`` in the last one.
+        characters: Characters billed; 0 where the model is billed by tokens.
+        request_id: The service's id of the call.
+    """
+
+    audio: bytes = b""
+    url: str = ""
+    finish_reason: str = ""
+    characters: int = 0
+    request_id: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Nothing comes after it."""
+        return self.finish_reason == "stop"
+
+
+def decode_reply(body: str | bytes, *, hide: Callable[[str], str] = str) -> Reply:
+    """The reply in a body, or in the data of an event, that came with status 200.
+
+    Args:
+        body: JSON.
+        hide: Takes what may not show in an error (the key, the text) out of what the service says.
+
+    Raises:
+        EngineError: It tells of an error.
+        BadReply: It is no reply.
+    """
+    fields = _object(body)
+    if fields is None:
+        raise BadReply(
+            f"The service sent {len(body)} bytes that are not a JSON object.", remedy=_CHECK_URL, retryable=True
+        )
+    output = fields.get("output")
+    if not isinstance(output, dict):
+        if fields.get("code") or fields.get("error"):
+            raise _error_in(fields, 200, None, "", hide)
+        raise BadReply("The service sent a reply without output.", remedy=_CHECK_URL)
+    audio = _part(output, "audio")
+    return Reply(
+        audio=_bytes(audio.get("data"), fields),
+        url=_text(audio, "url"),
+        finish_reason=_text(output, "finish_reason"),
+        characters=_count(_part(fields, "usage").get("characters")),
+        request_id=_one_line(_text(fields, "request_id"), hide),
+    )
+
+
+def decode_event(event: sse.Event, *, hide: Callable[[str], str] = str) -> Reply:
+    """The reply in an event of the stream.
+
+    Raises:
+        EngineError: The event tells of an error. One without a status is taken for the service's own failure, since
+            the call had been accepted.
+        BadReply: It is no reply.
+    """
+    if event.event == "error" or (event.status or 200) >= 400:
+        raise decode_error(event.status or 500, event.data.encode(), hide=hide)
+    return decode_reply(event.data, hide=hide)
+
+
+def decode_error(
+    status: int,
+    body: bytes,
+    *,
+    retry_after: float | None = None,
+    request_id: str = "",
+    hide: Callable[[str], str] = str,
+) -> EngineError:
+    """The error in a body that came with a status other than 200, whatever the body is.
+
+    Args:
+        status: The HTTP status.
+        body: JSON, event stream, HTML, text or nothing.
+        retry_after: Seconds to wait, when a header said so.
+        request_id: The id from the header, if the body should not have one.
+        hide: Takes what may not show in the message (the key, the text) out of what the service says.
+    """
+    fields = _object(body)
+    if fields is None:
+        decoder = sse.Decoder()
+        for event in decoder.feed(body) + decoder.flush():
+            fields = _object(event.data)
+            if fields is not None:
+                status = event.status or status
+                break
+    if fields is None:
+        text = body.decode("utf-8", errors="replace").strip()
+        fields = {} if text.startswith("<") else {"message": text}
+    return _error_in(fields, status, retry_after, request_id, hide)
+
+
+def error_from(
+    status: int,
+    code: str = "",
+    message: str = "",
+    *,
+    request_id: str = "",
+    retry_after: float | None = None,
+) -> EngineError:
+    """What an error of the service means to whoever asked.
+
+    The first row of the table that knows the code or a phrase of the message decides; the status decides for what no
+    row knows. An error that wraps another, ``<400> InternalError.Algo.InvalidParameter: ...``, means what is inside.
+
+    Args:
+        status: HTTP status.
+        code: The service's code, such as ``Throttling.RateQuota``.
+        message: What the service says; quoted within bounds.
+        request_id: The service's id of the call.
+        retry_after: Seconds to wait before the next try, if the service said so.
+    """
+    inside = re.match(_WRAPPED, message)
+    codes = [code]
+    said = message
+    if inside:
+        status, said = int(inside[1]), inside[3]
+        codes.insert(0, inside[2])
+    row = next((row for row in _TABLE if row.knows(status, codes, said.lower())), _OTHERWISE)
+    detail = ": ".join(
+        part for part in (" ".join(filter(None, (f"HTTP {status}", codes[0]))), said.rstrip(".")) if part
+    )
+    return row.error(
+        f"{row.message} ({detail}).",
+        remedy=row.remedy,
+        code=row.code,
+        retryable=row.retryable,
+        retry_after=retry_after,
+        request_id=request_id,
+        service_code=codes[0],
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the headers ask to wait before the next try; None if they ask nothing that can be understood.
+
+    A date is not understood: no gateway of the service sends one, and it would need a clock.
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name, "").strip()
+        if value.isascii() and value.replace(".", "", 1).isdigit():
+            return float(value) * unit
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: how to recognise an error, and what it means.
+
+    ``codes`` match whole dotted parts of the service's code, ``says`` parts of its message in lower case; one of them
+    suffices. ``statuses`` are asked only where a row has neither.
+    """
+
+    error: Callable[..., EngineError]
+    message: str
+    remedy: str
+    codes: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
+    statuses: Collection[int] = ()
+    code: str | None = None
+    retryable: bool = False
+
+    def knows(self, status: int, codes: Collection[str], said: str) -> bool:
+        if not (self.codes or self.says):
+            return status in self.statuses
+        dotted = [f".{code.lower()}." for code in codes]
+        by_code = any(f".{known.lower()}." in code for known in self.codes for code in dotted)
+        return by_code or any(phrase in said for phrase in self.says)
+
+
+#: What each error means; the most specific comes first.
+_TABLE: Final = (
+    _Row(
+        Unauthorized,
+        "The service does not accept this API key",
+        "Check DASHSCOPE_API_KEY: a key works only in the region that it was made in (Beijing or Singapore).",
+        codes=("InvalidApiKey", "invalid_api_key"),
+    ),
+    _Row(
+        Unauthorized,
+        "This account may not use the model yet",
+        "Open the model in the Model Studio console, or choose another with --model.",
+        codes=("Unpurchased",),
+        code="model_not_opened",
+    ),
+    _Row(
+        Unauthorized,
+        "This key may not do that",
+        "Give the key's workspace access to the model in the Model Studio console, or use another key.",
+        codes=("AccessDenied", "NOT AUTHORIZED"),
+    ),
+    _Row(
+        Refused,
+        "The service does not know the workspace",
+        "Check DASHSCOPE_WORKSPACE_ID, or leave it out to use the default workspace.",
+        codes=("WorkSpaceNotFound",),
+        code="unknown_workspace",
+    ),
+    _Row(
+        QuotaExceeded,
+        "The free quota of this model is used up",
+        "Switch off 'free tier only' in the Model Studio console, or choose another model.",
+        codes=("FreeTierOnly",),
+    ),
+    _Row(
+        QuotaExceeded,
+        "The account is in debt",
+        "Top the Alibaba Cloud account up, then run the same command again.",
+        codes=("Arrearage",),
+        code="account_in_debt",
+    ),
+    _Row(
+        QuotaExceeded,
+        "The account has as many custom voices as it may have",
+        "Delete a custom voice that you no longer need.",
+        says=("maximum voice",),
+        code="too_many_voices",
+    ),
+    _Row(
+        partial(Throttled, kind="burst"),
+        "Requests came too suddenly",
+        "Try again in a few seconds, with fewer requests at once.",
+        codes=("Throttling.BurstRate",),
+        says=("increased too quickly",),
+        retryable=True,
+    ),
+    _Row(
+        partial(Throttled, kind="quota"),
+        "The account's allotment for this minute is used up",
+        "Try again in a minute, or ask for a larger quota in the Model Studio console.",
+        codes=("Throttling.AllocationQuota",),
+        retryable=True,
+    ),
+    _Row(
+        partial(Throttled, kind="capacity"),
+        "The service is full",
+        _LATER,
+        codes=("ModelServingError",),
+        says=("system capacity limits",),
+        retryable=True,
+    ),
+    _Row(
+        partial(Throttled, kind="rate"),
+        "The account made too many requests this minute",
+        "Try again in a minute; all keys of an account share one limit.",
+        codes=("Throttling",),
+        retryable=True,
+    ),
+    _Row(
+        Refused,
+        "The service's content inspection refused the text",
+        "Change the wording of this line.",
+        codes=("DataInspectionFailed",),
+        code="content_refused",
+    ),
+    _Row(
+        Refused,
+        "The service does not have this model",
+        "Choose another with --model (`lineread models` lists them); some exist in one region only.",
+        codes=("ModelNotFound",),
+        says=("model not exist", "model does not exist", "model can not be found"),
+        code="unknown_model",
+    ),
+    _Row(
+        Refused,
+        "The service does not speak this model at this address",
+        "Choose a model that `lineread models` lists with the transport http.",
+        says=("url error",),
+        code="wrong_address",
+    ),
+    _Row(
+        Refused,
+        "The service does not have this voice for this model",
+        "Choose another with --voice (`lineread voices` lists them); a custom voice works only with its own model.",
+        codes=("VoiceNotFound",),
+        says=("invalid voice", "the requested voice", "audio.voice"),
+        code="unknown_voice",
+    ),
+    _Row(
+        Refused,
+        "The service finds the text too long, or empty",
+        "Shorten the line.",
+        says=("range of input length",),
+        code="text_too_long",
+    ),
+    _Row(
+        TimedOut,
+        "The service ran out of time",
+        _LATER,
+        codes=("RequestTimeOut", "ResponseTimeout", "Timeout"),
+        retryable=True,
+    ),
+    _Row(
+        Refused,
+        "The service does not accept the request",
+        "See what it says; if it names a field, change that field, or choose another model.",
+        codes=("InvalidParameter", "invalid_value", "BadRequest"),
+    ),
+    _Row(
+        ServiceFailed,
+        "The service failed",
+        _LATER,
+        codes=("ModelUnavailable", "InternalError"),
+        retryable=True,
+    ),
+    _Row(
+        Unauthorized,
+        "The service does not let this key in",
+        "Check DASHSCOPE_API_KEY and that the base URL is of the key's region.",
+        statuses=(401, 403),
+    ),
+    _Row(Refused, "The service has nothing at this address", _CHECK_URL, statuses=(404, 405), code="wrong_address"),
+    _Row(
+        Unreachable,
+        "The proxy wants a name and a password",
+        "Write them into HTTPS_PROXY: http://name:password@host:port.",
+        statuses=(407,),
+    ),
+    _Row(TimedOut, "The service ran out of time", _LATER, statuses=(408, 504), retryable=True),
+    _Row(
+        Refused, "The service finds the request too large", "Shorten the line.", statuses=(413,), code="text_too_long"
+    ),
+    _Row(
+        partial(Throttled, kind="rate"),
+        "The service gets too many requests",
+        "Try again in a minute.",
+        statuses=(429,),
+        retryable=True,
+    ),
+    _Row(ServiceFailed, "The service failed", _LATER, statuses=(409, *range(500, 600)), retryable=True),
+    _Row(Refused, "The service refused the request", "See what it says.", statuses=range(400, 500)),
+    _Row(BadReply, "A page answered instead of the service", _CHECK_URL, statuses=range(300, 400)),
+)
+_OTHERWISE: Final = _Row(ServiceFailed, "The service told of an error", _LATER)
+
+
+def _error_in(
+    fields: Mapping[str, Any], status: int, wait: float | None, request_id: str, hide: Callable[[str], str]
+) -> EngineError:
+    """The error that a JSON object tells of. Some gateways wrap it in ``error``, some call its message ``msg``."""
+    inner = fields.get("error")
+    error = inner if isinstance(inner, dict) else fields
+    return error_from(
+        status,
+        _one_line(_text(error, "code"), hide),
+        _one_line(_text(error, "message") or _text(error, "msg"), hide),
+        request_id=_one_line(_text(fields, "request_id") or request_id, hide),
+        retry_after=wait,
+    )
+
+
+def _one_line(text: str, hide: Callable[[str], str]) -> str:
+    """What the service says, fit to be quoted: printable, of bounded length, without what must not show."""
+    text = hide(text)[: 2 * _SAID_LIMIT]
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    text = " ".join(text.split())
+    return text if len(text) <= _SAID_LIMIT else text[: _SAID_LIMIT - 1] + "…"
+
+
+def _object(body: str | bytes) -> dict[str, Any] | None:
+    """The JSON object in a body; None if it is anything else."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _bytes(data: object, fields: Mapping[str, Any]) -> bytes:
+    if not data:
+        return b""
+    try:
+        if isinstance(data, str):
+            return binascii.a2b_base64(data, strict_mode=True)
+    except (binascii.Error, ValueError):
+        pass
+    raise BadReply(
+        "The service sent audio that is not Base64.",
+        remedy="Try again; if it stays, tell the service's support the request id.",
+        request_id=_one_line(_text(fields, "request_id"), str),
+        retryable=True,
+    )

@@ -1,0 +1,38 @@
+"""What belongs around an engine: each wrapper has the engine's own shape and changes one thing.
+
+``Finished`` makes its segments fit to be joined, ``Limited`` keeps it within its service's limit, ``Retrying`` asks
+again, ``Fallback`` has another engine speak what it could not. Owns the order in which they are put on. They need
+asyncio and numpy, so only what has to be spoken anew imports them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from lineread.wrappers.fallback import Fallback
+from lineread.wrappers.finished import Finished
+from lineread.wrappers.limited import Buckets, Limited
+from lineread.wrappers.retrying import Retrying
+
+if TYPE_CHECKING:
+    from lineread.engines.base import Engine
+
+
+def equip(engine: Engine, backup: Engine | None, state_dir: str | None) -> Engine:
+    """An engine with all that speaking needs around it.
+
+    Each call takes a turn of its own within the limit, so the limit lies inside of the retries. Finishing lies inside
+    as well: a reply without sound then counts as a failed call, and no silence that is cut off later as heard.
+
+    Args:
+        engine: The engine that is asked first.
+        backup: The engine that speaks when it fails; None changes no voice.
+        state_dir: Where processes share how often they have called; None keeps limits for this process alone.
+    """
+    buckets = Buckets(None if state_dir is None else os.path.join(state_dir, "limits"))
+
+    def dressed(bare: Engine) -> Engine:
+        return Retrying(Limited(Finished(bare), buckets))
+
+    return dressed(engine) if backup is None else Fallback(dressed(engine), dressed(backup))

@@ -1,0 +1,48 @@
+"""What holds for every test: no network beyond loopback, no trace of the user's machine, the same examples each time.
+
+Owns the guard and the clean-up; helpers live beside the tests that use them, or in folders that import from here on
+(``from loopback.dashscope import ...``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from support import watch_network
+
+settings.register_profile("lineread", derandomize=True, deadline=None)
+settings.load_profile("lineread")
+
+#: Variables that would let the user's own set-up into a test.
+FOREIGN = ("DASHSCOPE_", "ALIBABA", "ALICLOUD", "LINEREAD_", "OUTPUT_DIR", "XDG_")
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
+
+# An audit hook sees every socket of the process, also one made below the socket module, and in every thread.
+sys.addaudithook(watch_network)
+
+
+@pytest.fixture(autouse=True)
+def clean_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fresh home and working directory, and nothing of the caller's environment that lineread heeds."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN) or name.lower() in PROXIES:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    work = tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    monkeypatch.chdir(work)
+    yield
+    if "lineread.tts" in sys.modules:
+        sys.modules["lineread.tts"]._client.cache_clear()

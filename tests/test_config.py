@@ -1,0 +1,353 @@
+"""Settings and credentials: one order of precedence, clear refusals, and a key that shows itself to nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import json
+import logging
+import os
+import pickle
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineread import config
+from lineread.config import Secret
+from lineread.errors import ConfigError, LinereadError
+from support import python
+
+BEIJING = "https://dashscope.aliyuncs.com/api/v1"
+
+
+def key(**given: str) -> str | None:
+    """The key in force."""
+    found, _ = config.find_key(os.environ, **given)
+    return None if found is None else found.reveal()
+
+
+def credentials(text: str | bytes) -> Path:
+    return written(Path.home() / ".alibabacloud" / "credentials", text)
+
+
+def config_file(text: str | bytes) -> Path:
+    return written(Path(os.environ["XDG_CONFIG_HOME"]) / "lineread" / "config.toml", text)
+
+
+def written(path: Path, text: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def refused(**arguments: str) -> ConfigError:
+    """The error of settings that are wrong: one line, with a remedy."""
+    with pytest.raises(ConfigError) as caught:
+        config.resolve(**arguments)  # type: ignore[arg-type]
+    assert caught.value.remedy
+    assert len(str(caught.value).splitlines()) == 1
+    return caught.value
+
+
+def test_the_key_comes_from_the_nearest_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argument, then environment, then ``.env``, then the credentials file; the source is told."""
+    sources = []
+
+    def look() -> str | None:
+        sources.append(config.find_key(os.environ)[1])
+        return key()
+
+    assert look() is None
+    credentials("[default]\ndashscope_api_key = sk-file\n")
+    assert look() == "sk-file"
+    written(Path(".env"), "OTHER=1\nexport DASHSCOPE_API_KEY='sk-dotenv'\n")
+    assert look() == "sk-dotenv"
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-env\n")
+    assert look() == "sk-env"
+    assert key(given="sk-argument") == "sk-argument"
+    assert sources[0] == ""
+    assert "[default]" in sources[1]
+    assert ".alibabacloud" in sources[1]
+    assert ".env" in sources[2]
+    assert "DASHSCOPE_API_KEY" in sources[3]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_key_is_no_key(monkeypatch: pytest.MonkeyPatch, blank: str) -> None:
+    """An empty value, wherever it stands, does not hide the real key behind it."""
+    monkeypatch.setenv("DASHSCOPE_API_KEY", blank)
+    written(Path(".env"), f'DASHSCOPE_API_KEY="{blank}"\n')
+    credentials("[default]\ndashscope_api_key = sk-file\n")
+    assert key(given=blank) == "sk-file"
+    credentials("[default]\ndashscope_api_key =\n")
+    assert key(given=blank) is None
+
+
+def test_the_profile_chooses_the_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both names of the profile variable work, the newer one first; a profile without a key has none."""
+    credentials(
+        "[default]\ndashscope_api_key = sk-default\n[work]\ndashscope_api_key=sk-work\n"
+        "[old]\nDASHSCOPE_API_KEY: sk-old\n[bare]\ntype = access_key\n"
+    )
+    assert key() == "sk-default"
+    monkeypatch.setenv("ALICLOUD_PROFILE", "old")
+    assert key() == "sk-old"
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "work")
+    assert key() == "sk-work"
+    for profile in ("bare", "absent", "DEFAULT"):
+        monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", profile)
+        assert key() is None
+
+
+def test_percent_signs_and_dollars_are_no_templates() -> None:
+    """What a file says is taken as it stands."""
+    credentials("[default]\ndashscope_api_key = sk-%(home)s$HOME\n")
+    assert key() == "sk-%(home)s$HOME"
+    written(Path(".env"), "DASHSCOPE_API_KEY=sk-${HOME}\n")
+    assert key() == "sk-${HOME}"
+
+
+def test_files_with_a_byte_order_mark_are_read() -> None:
+    """Windows editors put a mark in front of UTF-8: it hides neither the key nor the settings."""
+    credentials(b"\xef\xbb\xbf[default]\r\ndashscope_api_key = sk-file\r\n")
+    assert key() == "sk-file"
+    written(Path(".env"), b"\xef\xbb\xbfDASHSCOPE_API_KEY=sk-dotenv\r\n")
+    assert key() == "sk-dotenv"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sk-topsecret\n",
+        "[default\ndashscope_api_key=sk-topsecret\n",
+        "[default]\nsk-topsecret\n  sk-topsecret\n",
+        "[default]\ndashscope_api_key=sk-topsecret\ndashscope_api_key=sk-topsecret\n",
+        b"[default]\nx=\xff\xfesk-topsecret",
+    ],
+)
+def test_a_broken_credentials_file_is_named_and_not_quoted(content: str | bytes) -> None:
+    """The error names the file and what belongs in it; not even its traceback shows a line of it."""
+    path = credentials(content)
+    error = refused()
+    assert str(path) in error.message
+    assert "dashscope_api_key" in error.remedy
+    assert "topsecret" not in "".join(traceback.format_exception(error))
+
+
+def test_a_broken_dotenv_is_named_and_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    """So with ``.env``; lines that mean nothing are passed over without a word of what they hold."""
+    written(Path(".env"), b"DASHSCOPE_API_KEY=sk-topsecret\nX=\xff\xff\n")
+    error = refused()
+    assert ".env" in error.message
+    assert "topsecret" not in "".join(traceback.format_exception(error))
+    caplog.set_level(logging.DEBUG)
+    written(Path(".env"), "= sk-topsecret\n%%%\nDASHSCOPE_API_KEY=sk-topsecret\n")
+    assert key() == "sk-topsecret"
+    assert "topsecret" not in caplog.text
+
+
+@pytest.mark.parametrize("bad", ["sk-hush hush", "sk-\u2013hush", "sk-hush\x07hush", "sk-hush\nhush", "钥匙"])
+def test_what_cannot_be_a_key_is_refused_unseen(bad: str) -> None:
+    """A key that no header can carry is refused by its source, and not shown."""
+    error = refused(api_key=bad)
+    assert error.code == "bad_key"
+    assert "api_key argument" in error.message
+    shown = "".join(traceback.format_exception(error))
+    assert "hush" not in shown
+    assert bad not in shown
+
+
+def test_a_key_shows_itself_to_nobody() -> None:
+    """No way of turning settings into text, bytes or a report gives the key away."""
+    secret = "sk-topsecret"
+    settings = config.resolve(api_key=secret)
+    assert settings.key is not None
+    assert settings.key.reveal() == secret
+    for shown in (
+        repr(settings), str(settings), f"{settings}", f"{settings.key}", f"{settings.key!r:>20}", repr([settings.key]),
+        settings.key_source,
+    ):  # fmt: skip
+        assert "topsecret" not in shown
+    for leak in (
+        pickle.dumps, copy.deepcopy, json.dumps, bytes, "".join,
+        lambda key: pickle.dumps(key, 0), lambda key: dataclasses.asdict(dataclasses.replace(settings, key=key)),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError)):
+            leak(settings.key)
+
+
+def test_settings_come_explicit_then_environment_then_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting can be set in three places, and the nearest one wins."""
+    values = {
+        "engine": ("a", "b", "c"),
+        "fallback": ("a", "b", "c"),
+        "cache_dir": ("/a", "/b", "/c"),
+        "cache_size": ("1", "2", "3"),
+        "player": ("a", "b", "c"),
+        "output_dir": ("a", "b", "c"),
+        "base_url": ("http://a/", "http://b", "http://c"),
+    }
+    shown = {"cache_size": "cache_bytes"}
+    config_file("".join(f'{name} = "{choices[2]}"\n' for name, choices in values.items()))
+
+    def settled(**explicit: str) -> list[str]:
+        settings = config.resolve(**explicit)  # type: ignore[arg-type]
+        return [str(getattr(settings, shown.get(name, name))).rstrip("/") for name in values]
+
+    assert settled() == [choices[2] for choices in values.values()]
+    for name, choices in values.items():
+        monkeypatch.setenv(config.VARIABLES[name], choices[1])
+    assert settled() == [choices[1] for choices in values.values()]
+    explicit = {name: choices[0] for name, choices in values.items()}
+    assert settled(**explicit) == [choices[0].rstrip("/") for choices in values.values()]
+
+
+def test_the_defaults() -> None:
+    """Nothing set: no engine of choice, no key, Beijing, two gigabytes of cache in the user's place, ``output``."""
+    settings = config.resolve()
+    assert dataclasses.asdict(settings) == {
+        "engine": None, "fallback": None, "key": None, "key_source": "", "base_url": BEIJING, "region": "cn-beijing",
+        "workspace": None, "cache_dir": os.path.join(os.environ["XDG_CACHE_HOME"], "lineread"),
+        "cache_bytes": 2 << 30, "output_dir": "output", "player": None,
+    }  # fmt: skip
+    assert config.resolve(cache=False).cache_dir is None
+    assert config.resolve(cache=False, cache_dir="/x").cache_dir is None
+
+
+def test_directories_of_a_user_without_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the XDG variables the cache and the settings lie at the usual places below the home directory."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    written(Path.home() / ".config" / "lineread" / "config.toml", 'engine = "fake"')
+    settings = config.resolve()
+    assert settings.cache_dir == str(Path.home() / ".cache" / "lineread")
+    assert settings.engine == "fake"
+
+
+def test_an_environment_can_be_given() -> None:
+    """Settings can be resolved for an environment that is not the process's own."""
+    home = Path("elsewhere")
+    written(home / ".alibabacloud" / "credentials", "[p]\ndashscope_api_key = sk-other\n")
+    settings = config.resolve({"HOME": str(home), "ALIBABA_CLOUD_PROFILE": "p", "LINEREAD_ENGINE": "fake"})
+    assert settings.key is not None
+    assert settings.key.reveal() == "sk-other"
+    assert settings.engine == "fake"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('engnie = "x"', ["engnie", "Did you mean engine"]),
+        ("engine = true", ["engine", "string"]),
+        ("cache_size = 1.5", ["cache_size", "string"]),
+        ("engine = ['x']", ["engine", "string"]),
+        ("engine = ", ["config.toml", "Invalid value"]),
+        ('cache_size = "much"', ["'much'", "500M"]),
+        ('base_url = "dashscope.example"', ["dashscope.example", "https://"]),
+        (b'engine = "\xff"', ["config.toml"]),
+        ('api_key = "sk-topsecret"', ["api_key"]),
+    ],
+)
+def test_a_wrong_settings_file_is_explained(content: str | bytes, words: list[str]) -> None:
+    """Each mistake in config.toml gets one line that names file or setting, and the way out; no value of a key."""
+    config_file(content)
+    error = refused()
+    for word in words:
+        assert word in str(error)
+    assert "topsecret" not in "".join(traceback.format_exception(error))
+
+
+def test_numbers_in_the_settings_file() -> None:
+    """A size may be written as a number; 0 is a size."""
+    config_file("cache_size = 1000")
+    assert config.resolve().cache_bytes == 1000
+    config_file("cache_size = 0")
+    assert config.resolve().cache_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("123", 123), ("500M", 500 << 20), ("500 mb", 500 << 20), ("2G", 2 << 30), ("2 GiB", 2 << 30),
+     ("1.5k", 1536), ("1T", 1 << 40), (" 7 ", 7), ("10B", 10)],
+)  # fmt: skip
+def test_sizes(text: str, size: int) -> None:
+    """A size is a number with or without a unit, as people write it."""
+    assert config.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "M", "-1", "1e3", "1..5", "5 apples", "1,000", "nan", "inf", "9" * 400, "0x10"])
+def test_what_is_no_size(text: str) -> None:
+    """Everything else is refused with an example."""
+    with pytest.raises(ConfigError, match="500M"):
+        config.parse_size(text)
+
+
+@given(st.text())
+def test_any_text_is_a_size_or_refused(text: str) -> None:
+    """No text makes the parser fail in another way."""
+    with contextlib.suppress(ConfigError):
+        assert config.parse_size(text) >= 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "base_url", "region", "workspace"),
+    [
+        ({}, BEIJING, "cn-beijing", None),
+        ({"region": "ap-southeast-1"}, "https://dashscope-intl.aliyuncs.com/api/v1", "ap-southeast-1", None),
+        ({"region": "singapore"}, "https://dashscope-intl.aliyuncs.com/api/v1", "ap-southeast-1", None),
+        ({"workspace": "llm-abc123"}, "https://llm-abc123.cn-beijing.maas.aliyuncs.com/api/v1", "cn-beijing", None),
+        (
+            {"workspace": "ws-1", "region": "ap-southeast-1"},
+            "https://ws-1.ap-southeast-1.maas.aliyuncs.com/api/v1",
+            "ap-southeast-1",
+            None,
+        ),
+        ({"base_url": "http://127.0.0.1:8080/api/v1/"}, "http://127.0.0.1:8080/api/v1", "", None),
+        ({"base_url": "https://proxy.example", "workspace": "ws-1"}, "https://proxy.example", "", "ws-1"),
+        ({"base_url": "https://proxy.example", "region": "singapore"}, "https://proxy.example", "", None),
+    ],
+)
+def test_endpoints(settings: dict[str, str], base_url: str, region: str, workspace: str | None) -> None:
+    """Region, workspace and base URL lead to the right host; a URL of the user's own outranks the region."""
+    found = config.resolve(**settings)  # type: ignore[arg-type]
+    assert (found.base_url, found.region, found.workspace) == (base_url, region, workspace)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "dashscope.aliyuncs.com"}, {"base_url": "ftp://x"}, {"base_url": "https://"},
+        {"base_url": "https:///api"}, {"base_url": "wss://dashscope.aliyuncs.com"}, {"base_url": "http:// "},
+        {"workspace": "a.b"}, {"workspace": "evil.example/"}, {"workspace": "-"}, {"workspace": "工作"},
+        {"workspace": "a\r\nX-Evil: 1", "base_url": "https://proxy.example"},
+        {"region": "mars"}, {"region": "us-east-1"},
+    ],
+)  # fmt: skip
+def test_impossible_endpoints(settings: dict[str, str]) -> None:
+    """What cannot be a host is refused before anything is sent to it."""
+    refused(**settings)
+
+
+def test_a_region_without_qwen_tts_names_those_with() -> None:
+    """The error for a region lists the ones that serve."""
+    with pytest.raises(LinereadError, match=r"cn-beijing .*ap-southeast-1"):
+        config.resolve(region="eu-central-1")
+
+
+def test_files_are_not_parsed_when_there_are_none() -> None:
+    """Without files no parser is loaded: a cached line is answered faster than any of them imports."""
+    code = (
+        "import sys; from lineread import config; config.resolve();"
+        "print([m for m in ('tomllib', 'configparser', 'dotenv', 'logging', 'asyncio') if m in sys.modules])"
+    )
+    child = python(code)
+    assert (child.stdout.decode().strip(), child.stderr) == ("[]", b"")
+
+
+def test_secrets_are_told_apart_by_nobody() -> None:
+    """Two secrets never compare equal by their text, so that no comparison can leak one."""
+    assert Secret("a") != Secret("a")
