@@ -15,14 +15,19 @@ import os
 import threading
 import types
 import weakref
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
+    from concurrent.futures import Future
+    from queue import SimpleQueue
 
 T = TypeVar("T")
+
+#: Seconds that work gets to clean up after itself when the process ends.
+EXIT_PATIENCE = 5.0
 
 
 class Closable(Protocol):
@@ -49,7 +54,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     done, result = _step(coroutine)
     if done:
         return cast("T", result)
-    return cast("T", _portal().submit(_adopt(coroutine)).result())
+    return cast("T", _portal().call(_adopt(coroutine)))
 
 
 def close_at_exit(closable: Closable) -> None:
@@ -115,15 +120,18 @@ class Iteration(Generic[T]):
 
 
 class _Pump(Generic[T]):
-    """Runs a generator as one task of the portal and hands its items over, one at a time."""
+    """Runs a generator as one task of the portal and hands its items over, made one ahead of the caller."""
 
     def __init__(self, source: AsyncGenerator[T, None], first: Awaitable[T]) -> None:
         import asyncio  # noqa: PLC0415 - see the module's header
+        from queue import SimpleQueue  # noqa: PLC0415
 
         self._asyncio = asyncio
         self._portal = _portal()
-        self._items: asyncio.Queue[object] = asyncio.Queue(maxsize=1)
+        self._items: SimpleQueue[object] = SimpleQueue()  # putting never blocks, so an end always gets through
+        self._room = asyncio.Semaphore(1)
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
         self._portal.submit(self._run(source, first))
 
     async def _run(self, source: AsyncGenerator[T, None], first: Awaitable[T]) -> None:
@@ -131,29 +139,48 @@ class _Pump(Generic[T]):
         end: object = _END
         try:
             async with aclosing(source):
-                await self._items.put(await _adopt(first))
+                self._items.put(await _adopt(first))
+                await self._room.acquire()
                 async for item in source:
-                    await self._items.put(item)
+                    self._items.put(item)
+                    await self._room.acquire()
         except StopAsyncIteration:  # the very first step had nothing to give
             pass
-        except Exception as error:  # noqa: BLE001 - carried over to the caller's thread and raised there
+        except self._asyncio.CancelledError as error:
+            end = _END if self._stopped else _Failure(self._cut_off(error))
+        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread and raised there
             end = _Failure(error)
-        await self._items.put(end)
+        finally:
+            self._items.put(end)
+
+    def _cut_off(self, error: BaseException) -> BaseException:
+        """What a caller gets whose work was cancelled by somebody else. It must not take that for the end."""
+        if self._portal.closing:
+            return SystemExit()  # ends the caller's thread, for which the process has not waited, without a word
+        failure = RuntimeError("the work was cancelled from within")
+        failure.__cause__ = error
+        return failure
 
     def next(self) -> T:
-        item = self._portal.submit(self._items.get()).result()
+        if not self._portal.ours:
+            raise RuntimeError("this iteration began before a fork and belongs to the parent process; begin another")
+        item = self._items.get()
         if item is _END:
             raise StopIteration
         if isinstance(item, _Failure):
             raise item.error
+        self._portal.tell(self._room.release)
         return cast("T", item)
 
     def stop(self) -> None:
-        self._portal.submit(self._cancel()).result()
+        self._stopped = True
+        if self._portal.ours:
+            self._portal.call(self._cancel())
 
     def abandon(self) -> None:
         """Stop without waiting: for a garbage collector that may run on any thread."""
-        if not self._portal.loop.is_closed():
+        self._stopped = True
+        if self._portal.ours and not self._portal.loop.is_closed():
             self._portal.submit(self._cancel())
 
     async def _cancel(self) -> None:
@@ -168,32 +195,56 @@ class _Failure:
 
 
 class _Portal:
-    """One event loop in one background thread."""
+    """One event loop in one background thread.
+
+    Attributes:
+        closing: The process is about to end.
+    """
 
     def __init__(self) -> None:
         import asyncio  # noqa: PLC0415 - see the module's header
 
         self._asyncio = asyncio
-        self.pid = os.getpid()
+        self._pid = os.getpid()
+        self.closing = False
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="lineread", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="lineread", daemon=True)
+        self.thread.start()
         atexit.register(self.stop)
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Any:  # noqa: ANN401 - concurrent.futures is not imported
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise RuntimeError("lineread's synchronous calls cannot be used inside its own event loop; await instead")
+    @property
+    def ours(self) -> bool:
+        """The thread is this process's. A forked child has a copy of the portal, but no thread that serves it."""
+        return self._pid == os.getpid()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine, from any thread."""
         return self._asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine. It is cancelled when the caller is interrupted while waiting for it."""
+        future = self.submit(coroutine)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def tell(self, callback: Callable[[], object]) -> None:
+        """Have something done on the loop, if there is still time for it."""
+        with suppress(RuntimeError):  # it has been closed
+            self.loop.call_soon_threadsafe(callback)
 
     def stop(self) -> None:
         """Cancel what still runs, let it clean up, and end the thread."""
-        if self.pid != os.getpid() or not self._thread.is_alive():
+        if not self.ours or not self.thread.is_alive():
             return
-        self._asyncio.run_coroutine_threadsafe(_wind_up(), self.loop).result(timeout=5)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(timeout=5)
-        if not self._thread.is_alive():
+        self.closing = True
+        with suppress(TimeoutError):  # what does not let itself be cancelled shall not hold up the exit
+            self.submit(_wind_up()).result(timeout=EXIT_PATIENCE)
+        self.tell(self.loop.stop)
+        self.thread.join(timeout=EXIT_PATIENCE)
+        if not self.thread.is_alive():
             self.loop.close()
 
 
@@ -204,23 +255,26 @@ _portal_lock = threading.Lock()
 def _portal() -> _Portal:
     global _the_portal  # noqa: PLW0603 - one loop for the process is the point
     with _portal_lock:
-        if _the_portal is None or _the_portal.pid != os.getpid():
+        if _the_portal is None or not _the_portal.ours:
             _the_portal = _Portal()
         return _the_portal
 
 
 def _step(step: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any awaitable that can be driven by hand
     """Drive an awaitable on this thread until it ends, or first has to wait. Tells whether it ended."""
+    if _the_portal is not None and threading.current_thread() is _the_portal.thread:
+        step.close()
+        raise RuntimeError("lineread's synchronous calls cannot be used inside its own event loop; await instead")
+    outer = getattr(_caller, "steps", False)  # a step may itself make a synchronous call
     _caller.steps = True
     try:
         wish = step.send(None)
+        if wish is not _WAITING:
+            step.throw(RuntimeError("a coroutine waited for something else before it asked for an event loop"))
     except StopIteration as end:
         return True, end.value
     finally:
-        _caller.steps = False
-    if wish is not _WAITING:
-        step.close()
-        raise RuntimeError("a coroutine waited for something else before it asked for an event loop")
+        _caller.steps = outer
     return False, None
 
 
@@ -237,8 +291,8 @@ async def _adopt(step: Any) -> Any:  # noqa: ANN401 - as in _step
 async def _wind_up() -> None:
     import asyncio  # noqa: PLC0415 - see the module's header
 
-    await asyncio.gather(*(closable.aclose() for closable in _closables), return_exceptions=True)
     rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.gather(*(closable.aclose() for closable in list(_closables)), return_exceptions=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from lineread.pipeline import Studio
-    from lineread.speech import Chunk, Segment
+    from lineread.speech import Chunk, Facts, Segment
 
 #: Segments that may be finished or under way for each one that is being spoken: enough that a short segment behind a
 #: long one does not leave a core idle.
@@ -98,9 +98,9 @@ async def _produce(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, No
         async with aclosing(source) as chunks:
             async for chunk in chunks:
                 made.append(chunk.moved(-segment.text_start))
+                if chunk.facts is not None and not known:
+                    _keep(made, chunk.facts, segment, studio)  # now: whoever has the last chunk may leave at once
                 yield made[-1]
-        if not known:
-            _keep(made, segment, studio)
 
 
 def _turn(segment: Segment, studio: Studio) -> AbstractAsyncContextManager[None]:
@@ -113,14 +113,9 @@ async def _once(chunk: Chunk) -> AsyncGenerator[Chunk, None]:
     yield chunk
 
 
-def _keep(made: list[Chunk], segment: Segment, studio: Studio) -> None:
-    """Store a segment if it is complete: the last chunk says so by its facts.
-
-    After a fallback another engine than the asked one has spoken: its sound is kept under its own name.
-    """
-    facts = made[-1].facts if made else None
-    if studio.cache is None or facts is None:
-        return
-    words = tuple(word for chunk in made for word in chunk.words)
-    entry = Entry(b"".join(chunk.pcm for chunk in made), made[0].sample_rate, words, facts)
-    studio.cache.put(segment.key(facts.fingerprint or studio.fingerprint), entry)
+def _keep(made: list[Chunk], facts: Facts, segment: Segment, studio: Studio) -> None:
+    """Store a segment that is complete, if the asked engine spoke it: a fallback's sound is not what was asked for."""
+    if studio.cache is not None and facts.fingerprint in ("", studio.fingerprint):
+        words = tuple(word for chunk in made for word in chunk.words)
+        entry = Entry(b"".join(chunk.pcm for chunk in made), made[0].sample_rate, words, facts)
+        studio.cache.put(segment.key(studio.fingerprint), entry)

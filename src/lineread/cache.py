@@ -1,8 +1,8 @@
 """Finished segments on disk: content-addressed, shared by all processes of a user, bounded in size.
 
-Owns one directory. Every entry is a plain file, ``v1/<2 hex>/<38 hex>.seg`` below the root, named by the segment's
-key: a fixed part (see ``_FIXED``), the engine's facts as JSON, the word times, then the samples. The words' text, the
-request and keys to services are never in it: a span says where in the segment a word stands, not which one it is.
+Owns one directory. Every entry is a plain file named by the segment's key, ``v1/<2 hex>/<38 hex>.seg`` below the
+root. In it are a fixed part (see ``_FIXED``), the engine's facts as JSON, the word times, and the samples. The text,
+the request and keys to services never are: a span says where in the segment a word stands, not which word it is.
 
 Writers never meet: an entry is written to a neighbour of its own and renamed, so a reader finds all of it or nothing,
 whoever dies when. A power cut may still lose the last entries, because waiting for the disk at each of them costs
@@ -322,8 +322,9 @@ class Cache:
 
         The ledger is a file whose length is the store's size in blocks: appending is atomic, so all processes keep it
         together without a lock, and no put has to walk the directories, which takes 0.1 s when there is much in them.
-        Replaced and lost entries make it too long, never too short; pruning puts it right. A ledger as long as this
-        one entry is new, and says nothing about what was there before.
+        Entries that were replaced or lost make it too long, which only prunes earlier; a process that dies right here
+        makes it short by one. Pruning puts it right. A ledger as long as this one entry is new, and says nothing about
+        what was there before.
         """
         file = os.open(self._ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
         try:
@@ -376,8 +377,9 @@ class Cache:
                 if about and abs(now - about.st_mtime) > STALE_AFTER:
                     _remove(item.path)
         for item in _listed(f"{self.root}/locks"):
-            if len(item.name) == _DIGITS and (claim := self.claim(_KEY_TAG + item.name)):
-                claim.release()
+            with suppress(ValueError):  # not ours
+                if claim := self.claim(_KEY_TAG + item.name):
+                    claim.release()
 
 
 class _BrokenEntry(Exception):

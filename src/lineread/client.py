@@ -148,9 +148,10 @@ class Client:
             RequestError: What is asked cannot be done.
             ConfigError: The engine cannot work as it is set up.
         """
-        plans.check(request)
         engine = self.engine()
         plan = plans.make(request, engine)
+        if self._engine is None and self.settings.engine is None and self.settings.key is None:
+            self._say("no DashScope key was found, so the machine's own voice speaks (builtin).")
         if request.instruction and not plan.request.instruction:
             self._say(f"the {engine.name} engine cannot follow an instruction; it speaks without it.")
         studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
@@ -191,12 +192,7 @@ class Client:
         await self.aclose()
 
     def _choice(self) -> str:
-        if self.settings.engine is not None:
-            return self.settings.engine
-        if self.settings.key is not None:
-            return "dashscope"
-        self._say("no DashScope key was found, so the machine's own voice speaks (builtin).")
-        return "builtin"
+        return self.settings.engine or ("builtin" if self.settings.key is None else "dashscope")
 
     def _named(self, name: str) -> Engine:
         if name not in self._open:

@@ -17,14 +17,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 from contextlib import contextmanager, suppress
 from itertools import count
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self
 
 from lineread.audio.codec import encoder, suffix_format
 from lineread.errors import OutputError
-from lineread.speech import SAMPLE_WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
 
 #: Names of unfinished files. One that lies around was left by a process that was killed.
 PARTIAL: Final = ".lineread-{}.part"
-
-#: Stands for Python's own player on Windows, which is no program.
-_WINSOUND: Final = "winsound"
 
 #: What the system says, in words that help: what is the matter, and what to do about it.
 _REASONS: Final = {
@@ -439,52 +434,26 @@ class Player:
             shall play; with neither it gets a WAV on standard input.
     """
 
-    #: Programs and how to call them, by the same rules as a user's command. Those that ask the desktop's own sound
-    #: server come first; ``pw-cat`` is left out, because versions disagree on what it reads from standard input.
-    PROGRAMS: Final = (
-        "ffplay -hide_banner -loglevel error -nodisp -autoexit -i -",
-        "pacat --playback --format=s16le --rate={rate} --channels=1",
-        "aplay --quiet --file-type=raw --format=S16_LE --rate={rate} --channels=1 -",
-        "play -q -t raw -e signed -b 16 -c 1 -r {rate} -",
-        "mpv --really-quiet --no-terminal --no-video -",
-        "afplay {file}",
-    )
-
     def __init__(self, sample_rate: int, *, command: str | None = None) -> None:
         self._sample_rate = sample_rate
         self._command = command
-        self._way: Sink
+        self._player: Sink
 
-    @classmethod
-    def find(cls, command: str | None = None) -> tuple[str, ...]:
-        """The program that will play, with its arguments.
+    @staticmethod
+    def find(command: str | None = None) -> tuple[str, ...]:
+        """The program that would play, with its arguments.
 
         Raises:
             OutputError: There is none.
         """
-        import shlex  # noqa: PLC0415 - only who plays needs these two
-        import shutil  # noqa: PLC0415
+        from lineread import players  # noqa: PLC0415 - it needs subprocess, and few speeches are played
 
-        for line in (command,) if command else cls.PROGRAMS:
-            words = shlex.split(line, posix=os.name == "posix")
-            if words and shutil.which(words[0]):
-                return tuple(words)
-        if command:
-            raise OutputError(f"There is no player {command!r}.", remedy="Correct LINEREAD_PLAYER or leave it empty.")
-        if sys.platform == "win32":
-            return (_WINSOUND,)
-        raise OutputError(
-            "No program that plays sound was found.",
-            remedy="Install ffmpeg (it brings ffplay), pulseaudio-utils, alsa-utils, sox or mpv; or write a file.",
-        )
+        return players.find(command)
 
     def __enter__(self) -> Self:
-        words = self.find(self._command)
-        if words[0] == _WINSOUND or any("{file}" in word for word in words):
-            self._way = _FilePlayer(words, self._sample_rate)
-        else:
-            self._way = _PipedPlayer(words, self._sample_rate)
-        self._way.__enter__()
+        from lineread import players  # noqa: PLC0415 - as above
+
+        self._player = players.start(players.find(self._command), self._sample_rate)
         return self
 
     def write(self, pcm: bytes) -> None:
@@ -494,163 +463,10 @@ class Player:
             OutputError: The player failed.
             BrokenPipeError: The player was closed.
         """
-        self._way.write(pcm)
+        self._player.write(pcm)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait until all was heard; after an error stop the sound."""
-        self._way.__exit__(kind, error, trace)
-
-
-class _PipedPlayer:
-    """A program that plays its standard input."""
-
-    #: Seconds of silence after the end: ``ffplay`` leaves with its last buffer unplayed.
-    _RUN_OUT = 0.2
-
-    def __init__(self, words: tuple[str, ...], sample_rate: int) -> None:
-        self._words = [word.replace("{rate}", str(sample_rate)) for word in words]
-        self._form = "wav" if self._words == [*words] else "pcm"
-        self._sample_rate = sample_rate
-        self._program: _Program
-        self._encoder: Encoder
-
-    def __enter__(self) -> Self:
-        self._program = _Program(self._words)
-        with self._program.watched():
-            self._encoder = encoder(self._form, _Unbuffered(self._program.stdin), self._sample_rate)
-        return self
-
-    def write(self, pcm: bytes) -> None:
-        with self._program.watched():
-            self._encoder.write(pcm)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.write(bytes(round(self._RUN_OUT * self._sample_rate) * SAMPLE_WIDTH))
-            self._program.finish()
-        else:
-            self._program.stop()
-
-
-class _FilePlayer:
-    """Something that plays a WAV file: the sound is gathered first."""
-
-    def __init__(self, words: tuple[str, ...], sample_rate: int) -> None:
-        self._words = words
-        self._sample_rate = sample_rate
-        self._samples = 0
-        self._directory: tempfile.TemporaryDirectory[str]
-        self._file: FileSink
-
-    def __enter__(self) -> Self:
-        import tempfile  # noqa: PLC0415 - few players need it
-
-        self._directory = tempfile.TemporaryDirectory(prefix="lineread-")
-        self._file = FileSink(os.path.join(self._directory.name, "speech.wav"), "wav", self._sample_rate)
-        self._file.__enter__()
-        return self
-
-    def write(self, pcm: bytes) -> None:
-        self._file.write(pcm)
-        self._samples += len(pcm) // SAMPLE_WIDTH
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._directory:
-            self._file.__exit__(kind, error, trace)
-            if error is None and self._words == (_WINSOUND,):
-                self._play_on_windows()
-            elif error is None:
-                _Program([word.replace("{file}", self._file.path) for word in self._words]).finish()
-
-    def _play_on_windows(self) -> None:
-        import importlib  # noqa: PLC0415 - exists on Windows only
-        import time  # noqa: PLC0415
-
-        winsound = importlib.import_module(_WINSOUND)
-        try:
-            # The call that waits cannot be interrupted; this one can.
-            winsound.PlaySound(self._file.path, winsound.SND_FILENAME | winsound.SND_ASYNC)
-            time.sleep(self._samples / self._sample_rate)
-        except RuntimeError as error:
-            raise OutputError("Windows could not play the sound.", remedy="Check the sound device.") from error
-        finally:
-            winsound.PlaySound(None, winsound.SND_FILENAME)
-
-
-class _Program:
-    """A player program that runs.
-
-    Attributes:
-        stdin: What it reads.
-    """
-
-    #: Seconds that a program gets to end after it closed its input.
-    _GRACE = 2.0
-
-    def __init__(self, words: Sequence[str]) -> None:
-        import subprocess  # noqa: PLC0415 - only who plays needs these two
-        import tempfile  # noqa: PLC0415
-
-        self._name = words[0]
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop the player
-        try:
-            self._process = subprocess.Popen(
-                words, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._complaints
-            )
-        except OSError as error:
-            self._complaints.close()
-            raise OutputError(
-                f"The player {self._name} cannot be started: {error.strerror}.", remedy="Set LINEREAD_PLAYER."
-            ) from error
-        self.stdin = cast("BinaryIO", self._process.stdin)
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Writing to it: when it has closed its input, find out why; when anything else happens, stop it."""
-        try:
-            yield
-        except BrokenPipeError:
-            self._judge(self._wait(self._GRACE))
-            raise
-        except BaseException:
-            self.stop()
-            raise
-
-    def finish(self) -> None:
-        """Let it play what it has, and wait for that."""
-        self.stdin.close()
-        self._judge(self._wait(None))
-
-    def stop(self) -> None:
-        """End it now."""
-        self._process.kill()
-        self._process.wait()
-        self.stdin.close()
-        self._complaints.close()
-
-    def _wait(self, seconds: float | None) -> int:
-        from subprocess import TimeoutExpired  # noqa: PLC0415 - loaded long ago
-
-        try:
-            return self._process.wait(seconds)
-        except TimeoutExpired:
-            return 0
-        except BaseException:
-            self.stop()
-            raise
-
-    def _judge(self, status: int) -> None:
-        self._complaints.seek(0)
-        said = self._complaints.read(4000).decode("utf-8", "replace").split("\n")
-        self.stop()
-        if status:
-            reason = next((line.strip() for line in reversed(said) if line.strip()), f"it ended with status {status}")
-            raise OutputError(
-                f"The player {self._name} failed: {reason[:200]}", remedy="Set LINEREAD_PLAYER, or write a file."
-            )
+        self._player.__exit__(kind, error, trace)

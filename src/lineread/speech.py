@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 #: Bytes of one PCM sample.
 SAMPLE_WIDTH = 2
@@ -114,9 +115,8 @@ class Segment:
         return "v1-" + hashlib.blake2b(canonical.encode(), digest_size=20).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """When a word is spoken.
+class Word(NamedTuple):
+    """When a word is spoken. A tuple, because a cached book is read back with a hundred thousand of them.
 
     Attributes:
         span: The word's place in the request's text.

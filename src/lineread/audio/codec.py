@@ -53,13 +53,17 @@ _SUFFIXES: Final = {
 class Output(Protocol):
     """What an encoder needs of a binary file. It takes all bytes of a call or raises."""
 
-    def write(self, data: bytes, /) -> object: ...
+    def write(self, data: bytes, /) -> object:
+        """Write all of it."""
 
-    def seekable(self) -> bool: ...
+    def seekable(self) -> bool:
+        """Whether earlier parts can be written over."""
 
-    def tell(self) -> int: ...
+    def tell(self) -> int:
+        """Where it stands."""
 
-    def seek(self, offset: int, /) -> object: ...
+    def seek(self, offset: int, /) -> object:
+        """Go there."""
 
 
 class Encoder(Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineread import sinks
 from lineread.audio.codec import suffix_format
 from lineread.cli import door
-from lineread.client import Client
+from lineread.client import Client, tell
 from lineread.speech import FORMATS
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ def client(arguments: argparse.Namespace) -> Client:
         workspace=arguments.workspace,
         base_url=arguments.base_url,
         cache=not arguments.no_cache,
+        notice=_say_nothing if getattr(arguments, "quiet", False) else tell,
     )
+
+
+def _say_nothing(_: str) -> None:
+    """Take a notice and keep it."""
 
 
 def add_voice(parser: argparse.ArgumentParser) -> None:

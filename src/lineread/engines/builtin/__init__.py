@@ -126,7 +126,7 @@ class Builtin(Engine):
 
     def _chunk(self, segment: Segment, spoken: Spoken) -> Chunk:
         place = segment.text_start
-        words = (replace(word, span=(word.span[0] + place, word.span[1] + place)) for word in spoken.words)
+        words = (word._replace(span=(word.span[0] + place, word.span[1] + place)) for word in spoken.words)
         request = segment.request
         facts = Facts(
             engine=self.name,

@@ -1,0 +1,218 @@
+"""Programs that play sound: which one there is, and how each wants to be fed.
+
+Owns the player processes behind :class:`lineread.sinks.Player`, which loads this module when something is played.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Final, Protocol, Self, cast
+
+from lineread.audio.codec import encoder
+from lineread.errors import OutputError
+from lineread.speech import SAMPLE_WIDTH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+#: How to call them, the first one that is installed is taken. ``{rate}`` and ``{file}`` as in ``sinks.Player``.
+#: ``pw-cat`` is left out: what it takes standard input for changed between versions.
+PROGRAMS: Final = (
+    "ffplay -hide_banner -loglevel error -nodisp -autoexit -i -",
+    "pacat --playback --format=s16le --rate={rate} --channels=1",
+    "aplay --quiet --file-type=raw --format=S16_LE --rate={rate} --channels=1 -",
+    "play -q -t raw -e signed -b 16 -c 1 -r {rate} -",
+    "mpv --really-quiet --no-terminal --no-video -",
+    "afplay {file}",
+)
+
+#: Python's own player on Windows, which is no program.
+_WINSOUND: Final = "winsound"
+#: Seconds of silence after the end: ``ffplay`` leaves with its last buffer unplayed.
+_RUN_OUT: Final = 0.2
+#: Seconds that a program gets to end, once it has closed its input.
+_GRACE: Final = 2.0
+
+
+class _Player(Protocol):
+    """Plays until it is left."""
+
+    def write(self, pcm: bytes) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def find(command: str | None = None) -> tuple[str, ...]:
+    """The program that plays, with its arguments.
+
+    Args:
+        command: The user's choice.
+
+    Raises:
+        OutputError: There is none, or not the one that the user wants.
+    """
+    for line in (command,) if command else PROGRAMS:
+        words = shlex.split(line, posix=os.name == "posix")
+        if words and shutil.which(words[0]):
+            return tuple(words)
+    if command:
+        raise OutputError(f"There is no player {command!r}.", remedy="Correct LINEREAD_PLAYER, or leave it empty.")
+    if sys.platform == "win32":
+        return (_WINSOUND,)
+    raise OutputError(
+        "No program that plays sound was found.",
+        remedy="Install ffmpeg (it has ffplay), pulseaudio-utils, alsa-utils, sox or mpv; or write a file.",
+    )
+
+
+def start(words: tuple[str, ...], sample_rate: int) -> _Player:
+    """Start what :func:`find` found."""
+    gathers = words == (_WINSOUND,) or any("{file}" in word for word in words)
+    return _FilePlayer(words, sample_rate) if gathers else _PipedPlayer(words, sample_rate)
+
+
+class _PipedPlayer:
+    """A program that plays its standard input."""
+
+    def __init__(self, words: tuple[str, ...], sample_rate: int) -> None:
+        told = [word.replace("{rate}", str(sample_rate)) for word in words]
+        form = "wav" if told == [*words] else "pcm"
+        self._sample_rate = sample_rate
+        self._program = _Program(told)
+        self._encoder = encoder(form, self._program.stdin, sample_rate)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, pcm: bytes) -> None:
+        try:
+            self._encoder.write(pcm)
+            self._program.stdin.flush()
+        except OSError as error:
+            self._program.gone()
+            raise BrokenPipeError(*error.args) from error  # on Windows it is another one
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.write(bytes(round(_RUN_OUT * self._sample_rate) * SAMPLE_WIDTH))
+                self._program.finish()
+        finally:
+            self._program.stop()
+
+
+class _FilePlayer:
+    """Something that plays a WAV file: the sound is gathered first."""
+
+    def __init__(self, words: tuple[str, ...], sample_rate: int) -> None:
+        self._words = words
+        self._sample_rate = sample_rate
+        self._samples = 0
+        # Closed before it is played, because Windows does not let two have it open.
+        self._file = tempfile.NamedTemporaryFile(prefix="lineread-", suffix=".wav", delete=False)  # noqa: SIM115
+        self._encoder = encoder("wav", self._file, sample_rate)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, pcm: bytes) -> None:
+        self._encoder.write(pcm)
+        self._samples += len(pcm) // SAMPLE_WIDTH
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with self._file:
+                self._encoder.close()
+            if error is None:
+                self._play()
+        finally:
+            os.unlink(self._file.name)
+
+    def _play(self) -> None:
+        if self._words == (_WINSOUND,):
+            self._play_on_windows()
+            return
+        program = _Program([word.replace("{file}", self._file.name) for word in self._words])
+        try:
+            program.finish()
+        finally:
+            program.stop()
+
+    def _play_on_windows(self) -> None:
+        winsound = importlib.import_module(_WINSOUND)
+        try:
+            # The call that waits until the end cannot be interrupted; this one can.
+            winsound.PlaySound(self._file.name, winsound.SND_FILENAME | winsound.SND_ASYNC)
+            time.sleep(self._samples / self._sample_rate + _RUN_OUT)
+        except RuntimeError as error:
+            raise OutputError("Windows could not play the sound.", remedy="Check the sound device.") from error
+        finally:
+            winsound.PlaySound(None, winsound.SND_FILENAME)
+
+
+class _Program:
+    """A player that runs.
+
+    Attributes:
+        stdin: What it plays.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._name = words[0]
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - and no pipe: one that nobody reads stops its writer
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own choice
+                words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said
+            )
+        except OSError as error:
+            self._said.close()
+            raise OutputError(
+                f"The player {self._name} cannot be started: {error.strerror}.", remedy="Set LINEREAD_PLAYER."
+            ) from error
+        self.stdin = cast("IO[bytes]", self._process.stdin)
+
+    def gone(self) -> None:
+        """It closed its input. Raise an error if it failed; it has not if it was just closed."""
+        with suppress(subprocess.TimeoutExpired):
+            self._judge(self._process.wait(_GRACE))
+
+    def finish(self) -> None:
+        """Let it play what it has, and wait for that."""
+        with suppress(OSError):
+            self.stdin.close()
+        self._judge(self._process.wait())
+
+    def stop(self) -> None:
+        """End it now, if it has not ended."""
+        self._process.kill()
+        self._process.wait()
+        with suppress(OSError):
+            self.stdin.close()
+        self._said.close()
+
+    def _judge(self, status: int) -> None:
+        if not status:
+            return
+        self._said.seek(0)
+        lines = self._said.read(4000).decode("utf-8", "replace").split("\n")
+        reason = next((line.strip() for line in reversed(lines) if line.strip()), f"status {status}")
+        raise OutputError(
+            f"The player {self._name} failed: {reason[:200]}", remedy="Set LINEREAD_PLAYER, or write a file."
+        )
