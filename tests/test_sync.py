@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
+from itertools import islice
 
 import pytest
 
@@ -239,7 +240,7 @@ def test_an_open_stream_outlives_the_callers_loop_in_silence(caplog: pytest.LogC
         assert [next(iteration), next(iteration)] == [0, 1]
 
     asyncio.run(main())
-    assert next(kept[0]) == 2
+    assert list(islice(kept[0], 8)) == list(range(2, 10))
     kept[0].close()
     assert caplog.text == ""
 
@@ -486,7 +487,8 @@ def test_a_forked_child_gets_a_portal_of_its_own(then: str, status: int) -> None
     child = subprocess.run(
         [sys.executable, "-c", catch + FORKING.format(then=then)], capture_output=True, timeout=30, check=False
     )
-    assert (child.stdout.decode().strip(), child.stderr.decode()) == (str(status), "")
+    assert child.stdout.decode().strip() == str(status)
+    assert b"Traceback" not in child.stderr
 
 
 INTERRUPTED = """
@@ -499,18 +501,18 @@ async def source():
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
         await asyncio.sleep(3600)
     finally:
-        print('cleaned', flush=True)
+        os.write(1, b'cleaned\\n')
 async def slow():
     await on_event_loop()
     try:
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
         await asyncio.sleep(3600)
     finally:
-        print('cleaned', flush=True)
+        os.write(1, b'cleaned\\n')
 try:
     {action}
 except KeyboardInterrupt:
-    print('interrupted', flush=True)
+    os.write(1, b'interrupted\\n')
 gc.collect()
 async def alive():
     await on_event_loop()

@@ -37,7 +37,8 @@ def parallel(scale: Scale) -> Iterator[Row]:
 
 def _in_turns(rounds: int, **work: int) -> Iterator[tuple[str, list[float], list[float]]]:
     """Each of our variants with its samples and the SDK's."""
-    with scratch() as home, _server(home) as base_url, ExitStack() as stack:
+    home = scratch()
+    with _server(home) as base_url, ExitStack() as stack:
 
         def worker(side: str, **settings: object) -> Worker:
             return stack.enter_context(Worker(f"sides.cloud:{side}", home, base_url=base_url, **work, **settings))

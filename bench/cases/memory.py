@@ -16,14 +16,14 @@ SHORT = 10_000
 
 def run(scale: Scale) -> Iterator[Row]:
     characters = 100_000 if scale.quick else 1_000_000
-    with scratch() as home:
-        sides: list[Callable[[], float]] = [
-            partial(_peak, home, characters),
-            partial(_peak, home, SHORT),
-            partial(_peak_storing, home, characters),
-            partial(_peak_storing, home, SHORT),
-        ]
-        long, short, long_stored, short_stored = in_turns(sides, scale.rounds, warm_ups=0)
+    home = scratch()
+    sides: list[Callable[[], float]] = [
+        partial(_peak, home, characters),
+        partial(_peak, home, SHORT),
+        partial(_peak_storing, home, characters),
+        partial(_peak_storing, home, SHORT),
+    ]
+    long, short, long_stored, short_stored = in_turns(sides, scale.rounds, warm_ups=0)
     what, beside = f"peak memory, {characters:,} characters streamed", f"{SHORT:,} characters"
     yield Row(what, long, beside, short, REACH, unit="B")
     yield Row(f"{what}, cache on", long_stored, f"{beside}, cache on", short_stored, REACH, unit="B")

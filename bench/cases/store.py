@@ -15,10 +15,8 @@ LENGTHS = (2.5, 7.0)
 
 def run(scale: Scale) -> Iterator[Row]:
     for seconds in LENGTHS:
-        with (
-            scratch() as home,
-            Worker("sides.store:Reader", home, root=str(home), segments=SEGMENTS, seconds=seconds) as reader,
-        ):
+        home = scratch()
+        with Worker("sides.store:Reader", home, root=str(home), segments=SEGMENTS, seconds=seconds) as reader:
             (rounds,) = in_turns([reader.measure], scale.rounds)
         cached, plain = ([each[name] for each in rounds] for name in ("cache", "plain"))
         yield Row(

@@ -12,11 +12,8 @@ REACH_ALL = 0.65
 
 
 def run(scale: Scale) -> Iterator[Row]:
-    with (
-        scratch() as home,
-        Worker("sides.voice:Lineread", home) as lineread,
-        Worker("sides.voice:Hibari", home) as hibari,
-    ):
+    home = scratch()
+    with Worker("sides.voice:Lineread", home) as lineread, Worker("sides.voice:Hibari", home) as hibari:
         ours, theirs = in_turns([lineread.measure, hibari.measure], scale.rounds)
     first, whole = ([each[name] for each in ours] for name in ("first", "seconds"))
     alone = [each["seconds"] for each in theirs]

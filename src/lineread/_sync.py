@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import types
 import weakref
@@ -88,7 +89,7 @@ class Iteration(Generic[T]):
 
     def _next(self) -> T:
         if self._pump is None:
-            step = self._source.__anext__()
+            step = _first(self._source)
             try:
                 done, item = _step(step)
             except StopAsyncIteration:
@@ -266,7 +267,9 @@ def _step(step: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any awaitable that c
         step.close()
         raise RuntimeError("lineread's synchronous calls cannot be used inside its own event loop; await instead")
     outer = getattr(_caller, "steps", False)  # a step may itself make a synchronous call
+    hooks = sys.get_asyncgen_hooks()  # an event loop that the caller runs would close our generators when it ends
     _caller.steps = True
+    sys.set_asyncgen_hooks(None, None)
     try:
         wish = step.send(None)
         if wish is not _WAITING:
@@ -274,8 +277,13 @@ def _step(step: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any awaitable that c
     except StopIteration as end:
         return True, end.value
     finally:
+        sys.set_asyncgen_hooks(*hooks)
         _caller.steps = outer
     return False, None
+
+
+async def _first(source: AsyncGenerator[T, None]) -> T:
+    return await anext(source)
 
 
 @types.coroutine

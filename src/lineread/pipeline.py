@@ -60,6 +60,7 @@ async def speak(plan: Plan, studio: Studio) -> AsyncGenerator[Chunk, None]:
     else:
         return
 
+    studio.engine.warm()
     await on_event_loop()
     from lineread.ahead import speak_ahead  # noqa: PLC0415 - asyncio: nothing that the cache answers has to load it
 

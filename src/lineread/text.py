@@ -20,6 +20,7 @@ import re
 import unicodedata
 from collections import deque
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -162,6 +163,15 @@ def _is_dense(character: str) -> bool:
     )
 
 
+def _is_hangul(character: str) -> bool:
+    return "\uac00" <= character <= "\ud7a3"
+
+
+def _is_letter(character: str) -> bool:
+    """Whether it is a letter or digit of a script that parts a word from a quotation mark's outer side."""
+    return character.isalnum() and not _is_dense(character) and not _is_hangul(character)
+
+
 def _is_hiragana(character: str) -> bool:
     return "\u3041" <= character <= "\u309f"
 
@@ -212,7 +222,7 @@ def _same_syllable(before: str, after: str) -> bool:
     """Hangul that is written in jamo: leading consonants, vowels, trailing consonants."""
     if not "\u1100" <= after <= "\ud7a3":
         return False
-    syllable = "\uac00" <= before <= "\ud7a3"
+    syllable = _is_hangul(before)
     if "\u1100" <= before <= "\u115f":
         return not "\u11a8" <= after <= "\u11ff"
     if "\u1160" <= before <= "\u11a7" or (syllable and (ord(before) - 0xAC00) % 28 == 0):
@@ -286,7 +296,7 @@ _TITLES = _words(
 _BEFORE_NUMBER = _words(
     "no nos nr fig figs eq ch chap sec vol vols pp pg ver art bd abs kap abb tab anm aufl pos pag pagg cap págs pág",
     "núm n nn p s v c t nº n° tel tél тел стр рис табл гл ст пп вып с п ч т д jan feb mar apr jun jul aug sep sept oct",
-    "nov dec février janv avr juil déc p.m a.m",
+    "nov dec février janv avr juil déc",
 )
 #: These may end a sentence: what follows decides.
 _MAY_END = _words(
@@ -439,13 +449,13 @@ def _opens(text: str, at: int) -> bool:
         return before not in ":;=-" and not after.isspace()
     if mark == "»":
         return (before.isspace() or before in "(—–") and after.isalnum()
-    if before.isalnum() and not _is_dense(before):
-        return False
-    return mark in "«‹" or _opens_speech(text, at)
+    return not _is_letter(before) and _opens_speech(text, at)
 
 
 def _opens_speech(text: str, at: int) -> bool:
     mark, after = text[at], _after(text, at + 1)
+    if mark in "«‹":
+        return _before(text, at) not in _TRAILING
     if mark in "'‘‚":
         return after.isalnum() and not after.isdigit() and not text[at + 1 : at + 7].lower().startswith(_ELISIONS)
     return not after.isspace() and after not in ".,;:!?)"
@@ -455,8 +465,7 @@ def _closes(text: str, at: int, mark: str) -> bool:
     """Whether the mark at `at` can close what `mark` opened."""
     if mark not in "\"'‘‚":
         return True
-    after = _after(text, at + 1)
-    return not text[at - 1].isspace() and not (after.isalnum() and not _is_dense(after))
+    return not text[at - 1].isspace() and not _is_letter(_after(text, at + 1))
 
 
 def _quotation_end(text: str, at: int, longest: int) -> int:
@@ -465,7 +474,7 @@ def _quotation_end(text: str, at: int, longest: int) -> int:
     begin, stop = at + 1, at + longest
     for depth in range(4):
         closing = _first_of(_PAIRS[mark], text, begin, stop)
-        if closing < 0 or text.find("\n", begin, closing) >= 0:
+        if closing <= at + 1 or text.find("\n", begin, closing) >= 0:
             return 0
         nested = 0 if mark in _PAIRS[mark] else text.count(mark, at + 1, closing)
         if nested <= depth and _closes(text, closing, mark):
@@ -551,11 +560,13 @@ def _is_wrapped(text: str, line: int, core: int, end: int) -> bool:
         core: Where its words end.
         end: Where the next line's words begin.
     """
-    length = core - line
-    if length < 45 or text[core - 1] in ":;!?" or not text[end].isalpha() or text[end - 1] not in _LINES:
+    length, following = core - line, text[end]
+    if length < (45 if following.islower() else 60) or text[core - 1] in ":;!?":
         return False
-    following = text[end : end + 201].split("\n", 1)[0]
-    return length + 1 + len(following.split(None, 1)[0]) >= len(following)
+    if not following.isalpha() or text[end - 1] not in _LINES:
+        return False
+    line_after = text[end : end + 201].split("\n", 1)[0]
+    return length + 1 + len(line_after.split(None, 1)[0]) >= len(line_after)
 
 
 def _first_sign(text: str, at: int) -> int:
@@ -599,7 +610,7 @@ def _ends(text: str, at: int, gap: tuple[int, int], *, start: int, closed: bool)
         return True
     if core == end:
         wide = _is_dense(_before(text, at)) and (_is_dense(following) or following in _OPENERS)
-        return wide and mark != "ellipsis"
+        return wide and mark != "ellipsis" and _full_stop_ends(text, at, end, closed=closed)
     sign = _first_sign(text, end)
     if text[sign].islower():
         return mark == "strong" and not closed and following not in _DASHES
@@ -609,7 +620,7 @@ def _ends(text: str, at: int, gap: tuple[int, int], *, start: int, closed: bool)
 def _full_stop_ends(text: str, at: int, end: int, *, closed: bool) -> bool:
     if text[end].isdigit() and _before(text, at).isdigit():
         return False
-    if closed or text[at] in "！？":
+    if closed or text[at] in "！？!?":
         quoting = text.startswith(_QUOTING, end) and not text.startswith(_NOT_QUOTING, end)
         return not (quoting or (closed and _speech_goes_on(text, end)))
     return True
@@ -638,9 +649,11 @@ class _Sentences:
         self.quotations: deque[tuple[int, int]] = deque()
         self.position = _skip_space(text, 0)
         self._text = text
+        self._content = _content_end(text)
         self._quotation = quotation
         self._start = self._line = self.position
         self._voiced = self._ahead = _first_voiced(text, self.position)
+        self._dropped = 0
         self._finished = False
 
     def look(self, horizon: int) -> None:
@@ -651,11 +664,12 @@ class _Sentences:
                 self.position = min(horizon, len(self._text))
             else:
                 self._visit(found.start())
-            if self.position == len(self._text):
+            if self.position >= self._content and not self._finished:
                 self._finish()
 
     def drop(self, end: int) -> None:
-        """Forget what lies before `end`."""
+        """Forget what lies before `end`, also what is yet to be seen of it."""
+        self._dropped = end
         while self.ends and self.ends[0].end <= end:
             self.ends.popleft()
         while self.quotations and self.quotations[0][1] <= end:
@@ -712,6 +726,8 @@ class _Sentences:
         last = end - 2
         while last > at and (text[last].isspace() or text[last] in _CLOSERS or text[last] in _EITHER):
             last -= 1
+        while text[last] in _STOPS and text[last - 1] in _STOPS:
+            last -= 1
         speech = text[at] not in _TITLE_OPENERS and (text[at] not in _BRACKETS or at == self._start)
         if speech and last > at and text[last] in _STOPS:
             self._stop(last, _run_end(text, end), closed=True)
@@ -732,11 +748,12 @@ class _Sentences:
         if self._ahead == len(self._text):
             self._finish()
             return
-        self.ends.append(place)
+        if place.end > self._dropped:
+            self.ends.append(place)
         self._start, self._voiced = place.end, self._ahead
 
     def _finish(self) -> None:
-        self.ends.append(_Break(_content_end(self._text), len(self._text), "sentence"))
+        self.ends.append(_Break(self._content, len(self._text), "sentence"))
         self._finished = True
 
 
@@ -781,7 +798,7 @@ def _dash_at(text: str, at: int) -> _Break | None:
     while stop < len(text) and text[stop] in _DASHES:
         stop += 1
     before, after = _before(text, at), _after(text, stop)
-    if stop - at == 1 and not _is_dash(text[at], before, after):
+    if not _is_dash(text[at:stop], before, after):
         return None
     if before.isspace() and not after.isspace():
         core = at
@@ -792,11 +809,13 @@ def _dash_at(text: str, at: int) -> _Break | None:
     return None if end == len(text) or text[end] in _TRAILING else _Break(stop, end, "clause")
 
 
-def _is_dash(sign: str, before: str, after: str) -> bool:
-    """Not a hyphen, and not the dash of a range."""
-    if sign == "-":
-        return before.isspace() and after.isspace()
-    return sign != "–" or before.isspace() or after.isspace()
+def _is_dash(signs: str, before: str, after: str) -> bool:
+    """Neither a hyphen, nor the dash of a range or an option."""
+    if before.isspace() and after.isspace():
+        return True
+    if signs == "–":
+        return before.isspace() or after.isspace()
+    return not (before.isdigit() and after.isdigit()) and (signs[0] != "-" or (signs == "--" and before.isalnum()))
 
 
 def _kind_before(text: str, core: int, plain: Kind) -> Kind:
@@ -840,11 +859,9 @@ def _is_glued_number(text: str, core: int, end: int) -> bool:
 def _is_glued_period(text: str, dot: int, end: int) -> bool:
     """An abbreviation before what it stands for, initials before a name, an ordinal before its month."""
     word = _word_before(text, dot)
-    if word in _TITLES or (len(word) == 1 and re.match(_CHAIN, text[end : end + 4])):
+    if word in _TITLES or (len(word) == 1 and word.isalpha() and _is_initial(text, dot, word, end)):
         return True
-    if text[end].islower():
-        return False
-    return word not in _MAY_END and _abbreviates(text, dot, end)
+    return not text[end].islower() and _abbreviates(text, dot, end)
 
 
 class _Cut:
@@ -975,6 +992,8 @@ class _Cut:
         for gap in _GAP.finditer(self._text, self._lead, self._reach + 1):
             core = gap.start() if gap.group()[0].isspace() else gap.end()
             end = _skip_space(self._text, gap.end())
+            if end >= self._rest:
+                break
             if not (core in self._blocked or end in self._blocked or _joined(self._text, end, self._lead)):
                 yield _Break(core, end, "word")
 
@@ -1013,10 +1032,9 @@ class _Cut:
         for atom in re.compile(_ATOM).finditer(self._text, self._lead, self._far):
             if atom.end() - atom.start() <= self._limit:
                 whole.update(range(max(atom.start() + 1, self._lead), atom.end()))
-        places = [at for at in self._nearest(self._lead) if at not in whole and not self._is_joined(at)]
-        hyphens = (at for at in places if at >= self._low and self._text[at - 1] in "-/_\u00ad")
-        at = next(hyphens, None) or next(iter(places), None) or self._grapheme()
-        return self._trimmed(at)
+        hyphens = (at for at in self._nearest(self._low) if self._text[at - 1] in "-/_\u00ad")
+        places = (at for at in chain(hyphens, self._nearest(self._lead)) if at not in whole and not self._is_joined(at))
+        return self._trimmed(next(places, None) or self._grapheme())
 
     def _is_joined(self, at: int) -> bool:
         return _joined(self._text, at, self._lead)
@@ -1050,7 +1068,7 @@ def _says_enough(text: str, start: int, end: int) -> bool:
     said = 0
     for place in range(start, end):
         if text[place].isalnum():
-            said += 3 if _is_dense(text[place]) else 2 if "\uac00" <= text[place] <= "\ud7a3" else 1
+            said += 3 if _is_dense(text[place]) else 2 if _is_hangul(text[place]) else 1
             if said >= 8:
                 return True
     return False
@@ -1090,13 +1108,12 @@ class _Pieces:
     def run(self) -> Iterator[Piece]:
         """The pieces, in order."""
         text, start = self._text, 0
-        choose = self._next if self._first is None else self._opening
         while (lead := _skip_space(text, start)) < len(text):
-            place = choose(lead)
+            place = self._next(lead) if start or self._first is None else self._opening(lead, self._first)
             self._sentences.drop(place.end)
             last = place.end == len(text)
             yield Piece(start, place.end, 0.0 if last else PAUSES[place.kind])
-            start, choose = place.end, self._next
+            start = place.end
 
     def _next(self, lead: int) -> _Break:
         """Where the piece ends whose words begin at `lead`."""
@@ -1126,12 +1143,11 @@ class _Pieces:
         sentence = self._sentence(lead)
         return _Cut(self._text, lead, self._limit, sentence.core if sentence else None, self._sentences.quotations)
 
-    def _opening(self, lead: int) -> _Break:
+    def _opening(self, lead: int, first: int) -> _Break:
         """Where the first piece ends, when it shall be short."""
-        first = min(self._first or self._limit, self._limit)
         sentence = self._sentence(lead)
-        if sentence and sentence.core - lead <= first:
-            return sentence if self._by_sentence else self._packed(lead, first) or sentence
+        if sentence and sentence.core - lead <= min(first, self._limit):
+            return sentence if self._by_sentence else self._packed(lead, min(first, self._limit)) or sentence
         cut = self._cut(lead)
         whole = sentence if sentence and sentence.core - lead <= self._limit else None
         return cut.first_clause(first) or whole or cut.find()

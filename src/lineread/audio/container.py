@@ -72,7 +72,7 @@ def read_wav(data: bytes) -> tuple[bytes, int]:
         BadReply: It is no WAV, it breaks off before its sound begins, or its sound is coded in another way.
     """
     reader = PcmReader()
-    if not _may_be_wav(data[:12]):
+    if len(data) < _RIFF.size or not _may_be_wav(data[: _RIFF.size]):
         raise BadReply("The audio is not a WAV file.", remedy="Check what was sent in its place.")
     return reader.feed(data) + reader.flush(), reader.sample_rate
 

@@ -89,6 +89,9 @@ class Engine(ABC):
         """What a resolved request counts against; None where nobody counts."""
         return None
 
+    def warm(self) -> None:  # noqa: B027 - most engines load nothing
+        """Begin to load what the first segment will wait for, in the background. Raises nothing: that one will."""
+
     @abstractmethod
     def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """Speak one segment: its chunks in order, offsets and times from the segment's beginning.
@@ -126,6 +129,10 @@ class Wrapper(Engine):
     def quota(self, request: Request) -> Quota | None:
         """As the inner engine."""
         return self.inner.quota(request)
+
+    def warm(self) -> None:
+        """As the inner engine."""
+        self.inner.warm()
 
     def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """As the inner engine."""

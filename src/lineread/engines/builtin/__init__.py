@@ -7,7 +7,7 @@ one speaker into a cast. No key, no network.
     english     refuses what is not English
     cast        what a stand-in is, how a request is read
     package     the installed hibari-tts: place, version, files
-    -- from here on only what has to be spoken anew is loaded --
+    loading     loads the rest, when something has to be spoken anew:
     tables      hibari's word tables, opened without parsing them
     phonemes    text to phonemes, and back to the words of the text
     model       phonemes to frames: the network
@@ -19,13 +19,16 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue
 from lineread.engines.base import Engine, Limits
 from lineread.engines.builtin import cast, english, package
-from lineread.speech import SAMPLE_RATE, Chunk, Facts, Word
+from lineread.engines.builtin.loading import load
+from lineread.errors import LinereadError
+from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -54,8 +57,7 @@ class Builtin(Engine):
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
-        self._starting = threading.Lock()  # held for an instant, also by event loops
-        self._loading = threading.Lock()  # held while the voice is loaded, by threads only
+        self._lock = threading.Lock()  # held while the voice is loaded: event loops must not wait for it
         self._speaker: Speaker | None = None
 
     def resolve(self, request: Request) -> Request:
@@ -98,27 +100,30 @@ class Builtin(Engine):
 
     async def aclose(self) -> None:
         """Let go of the network and the threads; a piece that is being spoken still ends."""
-        with self._starting:
-            threads, self._threads, self._speaker = self._threads, None, None
+        threads, self._threads, self._speaker = self._threads, None, None
         if threads is not None:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def warm(self) -> None:
-        """Load the voice now, on this thread; otherwise the first segment does."""
-        self._loaded()
+        """Begin to load the voice, while the caller gets its event loop ready."""
+        if self._speaker is None:
+            threading.Thread(target=self._load_quietly, name="lineread-builtin-load", daemon=True).start()
+
+    def _load_quietly(self) -> None:
+        with suppress(LinereadError):  # the first segment will meet the same error, and tell it
+            self._loaded()
 
     def _pool(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, see `stream`
 
-        with self._starting:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(_cores(), thread_name_prefix="lineread-builtin")
-            return self._threads
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_cores(), thread_name_prefix="lineread-builtin")
+        return self._threads
 
     def _loaded(self) -> Speaker:
-        with self._loading:
+        with self._lock:
             if self._speaker is None:
-                self._speaker = _load()
+                self._speaker = load()
             return self._speaker
 
     def _speak(self, segment: Segment) -> Spoken:
@@ -135,27 +140,6 @@ class Builtin(Engine):
             stand_in=cast.describe(request.voice),
         )
         return Chunk(spoken.pcm, SAMPLE_RATE, 0, segment.span, tuple(words), facts)
-
-
-def _load() -> Speaker:
-    """Load the heavy half: numpy, onnxruntime, hibari's tables and its network.
-
-    It is what a first line waits for, so nothing of it waits for another part: the tables are unpacked while numpy is
-    imported, and hibari's rules are read while onnxruntime sets up the network. Both leave the interpreter to others.
-    """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - everything here is loaded late on purpose
-
-    from lineread.engines.builtin import phonemes  # noqa: PLC0415
-
-    with ThreadPoolExecutor(2) as helpers:
-        contents = helpers.submit(phonemes.unpack)
-        from lineread.engines.builtin.model import Network  # noqa: PLC0415
-
-        network = helpers.submit(Network)
-        phonemizer = phonemes.Phonemizer(contents.result())
-        from lineread.engines.builtin.speaker import Speaker  # noqa: PLC0415
-
-        return Speaker(network.result(), phonemizer)
 
 
 def _cores() -> int:

@@ -14,9 +14,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-import zlib
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
     from lineread.speech import Span
 
-_PACKED: Final = ("lexicon_us_gold.json.gz", "lexicon_us_silver.json.gz", "tagger.json.gz")
 #: Phonemes that are rests, quotation marks or brackets: a word is spoken between them.
 _SILENT: Final = frozenset(' ;:,.!?—…"“”()')
 #: Characters without sound or width that would only keep a word from being found in the lexicon.
@@ -89,18 +86,6 @@ class _Rules(Protocol):
     def tokenize(self, text: str) -> list[_Token]: ...
 
     def phonemize_tokens(self, tokens: list[_Token]) -> list[_Token]: ...
-
-
-def unpack() -> dict[str, bytes]:
-    """The contents of hibari's word tables: 35 ms of work that other threads can go on beside.
-
-    Raises:
-        ConfigError: They are missing or broken.
-    """
-    try:
-        return {name: tables.unpack(package.asset(name)) for name in _PACKED}
-    except zlib.error as error:
-        raise ConfigError("hibari-tts has broken word tables.", remedy=package.REMEDY) from error
 
 
 class Phonemizer:
@@ -186,6 +171,8 @@ def _places(text: str, groups: Sequence[_Group]) -> Iterator[WordPlace]:
     if keys == [group.key for group in groups]:
         yield from map(_place, words, groups)
         return
+    from difflib import SequenceMatcher  # noqa: PLC0415 - 5 ms that only rewritten text has to pay
+
     matcher = SequenceMatcher(None, keys, [group.key for group in groups], autojunk=False)
     reached = 0
     for kind, start, end, first, last in matcher.get_opcodes():

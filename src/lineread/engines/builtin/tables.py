@@ -14,21 +14,28 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from lineread.engines.builtin import package
+from lineread.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PACKED: Final = ("lexicon_us_gold.json.gz", "lexicon_us_silver.json.gz", "tagger.json.gz")
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _BLOCK: Final = 8192  # bytes searched for one entry: a microsecond
 _NESTED: Final = 256  # no entry of the sorted tables is longer, in bytes
 
 
-def unpack(packed: bytes) -> bytes:
-    """A gzip file's content, in one go and without the interpreter's lock.
+def unpack() -> dict[str, bytes]:
+    """The contents of the big tables, by file name. Leaves the interpreter to other threads.
 
     Raises:
-        zlib.error: It is no gzip file.
+        ConfigError: They are missing or broken.
     """
-    return zlib.decompress(packed, _GZIP)
+    try:
+        return {name: zlib.decompress(package.asset(name), _GZIP) for name in _PACKED}
+    except zlib.error as error:
+        raise ConfigError("hibari-tts has broken word tables.", remedy=package.REMEDY) from error
 
 
 def parse(name: str, raw: bytes) -> object:

@@ -1,0 +1,62 @@
+"""Loading the heavy half of the engine.
+
+Owns the order of it, and nothing else. A first line waits for all of it, so nothing here waits for another part: the
+word tables are unpacked while numpy is imported, and hibari's rules are read while onnxruntime sets up the network.
+Unpacking and setting up leave the interpreter to others, so both overlap on two cores. That is why what is imported
+when is written out here, and nowhere else. Threads are plain ones: ``concurrent.futures`` takes 12 ms to import.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from lineread.engines.builtin import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineread.engines.builtin.speaker import Speaker
+
+T = TypeVar("T")
+
+
+def load() -> Speaker:
+    """The voice, loaded.
+
+    Raises:
+        ConfigError: hibari-tts is missing, broken or of an unknown version.
+    """
+    contents = _Task(tables.unpack)
+    from lineread.engines.builtin.model import Network  # noqa: PLC0415 - numpy and onnxruntime, beside the unpacking
+
+    network = _Task(Network)
+    from lineread.engines.builtin.phonemes import Phonemizer  # noqa: PLC0415 - from here on beside the set-up
+    from lineread.engines.builtin.speaker import Speaker  # noqa: PLC0415
+
+    phonemizer = Phonemizer(contents.result())
+    return Speaker(network.result(), phonemizer)
+
+
+class _Task(threading.Thread, Generic[T]):
+    """A call on a thread of its own."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        super().__init__(name="lineread-load", daemon=True)
+        self._work = work
+        self._outcome: list[T] = []
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._outcome.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            self._error = error
+
+    def result(self) -> T:
+        """What the call returns, or raises."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._outcome[0]
