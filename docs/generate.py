@@ -30,8 +30,7 @@ def cli_page() -> str:
     from lineread.cli import COMMANDS
 
     parts = ["# The command line\n", NOTE, f"```\n{_output('--help')}```\n"]
-    for name in COMMANDS:
-        parts.append(f"## lineread {name}\n\n```\n{_output(name, '--help')}```\n")
+    parts += [f"## lineread {name}\n\n```\n{_output(name, '--help')}```\n" for name in COMMANDS]
     return "\n".join(parts)
 
 

@@ -15,20 +15,20 @@ BAR = 3
 def main() -> None:
     speech = tts.generate(text=TEXT, voice="Cherry", engine="builtin", cache=False)
     samples = array("h", speech.pcm)
+    loudest = max(map(abs, samples))
     per_bar = len(samples) * BAR / WIDTH
     middle = HEIGHT / 2
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT + FOOT}" width="{WIDTH}" height="{HEIGHT + FOOT}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT + FOOT}" width="{WIDTH}" '
-        f'height="{HEIGHT + FOOT}" role="img" aria-label="Waveform of: {TEXT}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="Waveform of: {TEXT}">',
         f'<rect width="{WIDTH}" height="{HEIGHT + FOOT}" rx="8" fill="#fbfaf7"/>',
     ]
     for index in range(WIDTH // BAR):
         piece = samples[round(index * per_bar) : round((index + 1) * per_bar)]
-        peak = max(map(abs, piece), default=0) / 32768
+        peak = max(map(abs, piece), default=0) / loudest
         tall = max(1.0, peak * HEIGHT * 0.95)
-        parts.append(
-            f'<rect x="{index * BAR}" y="{middle - tall / 2:.1f}" width="{BAR - 1}" height="{tall:.1f}" fill="#2f6f6d"/>'
-        )
+        place = f'x="{index * BAR}" y="{middle - tall / 2:.1f}" width="{BAR - 1}" height="{tall:.1f}"'
+        parts.append(f'<rect {place} fill="#2f6f6d"/>')
     for word in speech.words:
         left, right = (at / speech.duration * WIDTH for at in (word.start, word.end))
         label = TEXT[slice(*word.span)].strip(",.")

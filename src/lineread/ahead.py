@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import aclosing, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineread.cache import Entry
@@ -85,9 +86,17 @@ async def _spoken(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, Non
         yield known
         return
     flight = (asyncio.get_running_loop(), segment.key(studio.fingerprint))
-    async with aclosing(_flights.join(flight, lambda: _produce(segment, studio))) as chunks:
+    begun = False
+
+    def begin() -> AsyncGenerator[Chunk, None]:
+        nonlocal begun
+        begun = True
+        return _produce(segment, studio)
+
+    async with aclosing(_flights.join(flight, begin)) as chunks:
         async for chunk in chunks:
-            yield chunk.moved(segment.text_start)
+            moved = chunk.moved(segment.text_start)
+            yield moved if begun else _free(moved)
 
 
 async def _produce(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, None]:
@@ -97,10 +106,21 @@ async def _produce(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, No
         made: list[Chunk] = []
         async with aclosing(source) as chunks:
             async for chunk in chunks:
-                made.append(chunk.moved(-segment.text_start))
+                made.append(_own(chunk, segment))
                 if chunk.facts is not None and not known:
                     _keep(made, chunk.facts, segment, studio)  # now: whoever has the last chunk may leave at once
                 yield made[-1]
+
+
+def _own(chunk: Chunk, segment: Segment) -> Chunk:
+    """An engine's chunk as every twin of the segment can have it: without the white space around its own words."""
+    own = chunk.moved(-segment.text_start)
+    return replace(own, span=(max(own.span[0], 0), min(own.span[1], len(segment.text))))
+
+
+def _free(chunk: Chunk) -> Chunk:
+    """A chunk of a twin: the call behind it was billed once."""
+    return chunk if chunk.facts is None else replace(chunk, facts=replace(chunk.facts, characters=0))
 
 
 def _turn(segment: Segment, studio: Studio) -> AbstractAsyncContextManager[None]:

@@ -5,7 +5,6 @@ Owns the checks of a request's fields and the cutting of its text. Pure: no I/O,
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,17 +107,17 @@ def _check_string(name: str, value: object) -> None:
 
 
 def _check_number(name: str, value: object, least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise OptionError(f"{name} must be a number.", remedy=f"Give a number from {least} to {most}.")
     if not least <= value <= most:
-        raise OptionError(f"{name} {value} is out of range.", remedy=f"Give a number from {least} to {most}.")
+        raise OptionError(f"{name} is out of range.", remedy=f"Give a number from {least} to {most}.")
 
 
 def _check_integer(name: str, value: object, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise OptionError(f"{name} must be a whole number.", remedy=f"Give a whole number from {least} to {most}.")
     if not least <= value <= most:
-        raise OptionError(f"{name} {value} is out of range.", remedy=f"Give a whole number from {least} to {most}.")
+        raise OptionError(f"{name} is out of range.", remedy=f"Give a whole number from {least} to {most}.")
 
 
 def _kind(value: object) -> str:

@@ -212,20 +212,12 @@ class FileSink:
         self._sample_rate = sample_rate
         self._shown = self.path
         self._partial: str | None = None
-        self._file: BinaryIO
+        self._file: BinaryIO | None = None
         self._encoder: Encoder
 
     def __enter__(self) -> Self:
         with self._guarded():
-            target = self._target()
-            if target is None:
-                self._file = open(self.path, "wb")
-            else:
-                directory = os.path.dirname(target)
-                os.makedirs(directory, exist_ok=True)
-                partial = os.path.join(directory, PARTIAL.format(os.urandom(8).hex()))
-                self._file = open(partial, "xb")
-                self._partial = partial
+            self._file = self._open(self._target())
             self._encoder = encoder(self._form, self._file, self._sample_rate)
         return self
 

@@ -327,7 +327,7 @@ _AFTER_ORDINAL = _words(
 )
 #: Units that are not cut off from their number.
 _UNITS = _words(
-    "% ‰ ° °C °F km m cm mm nm µm kg g mg t l ml cl h min s ms Hz kHz MHz GHz kB MB GB TB KB W kW kWh V A J kJ",
+    "% ‰ ° °C °F km m cm mm nm µm kg g mg t l ml cl h min s ms Hz kHz MHz GHz kB MB GB TB KB kW kWh kJ",
     "cal kcal km/h mph ft in lb lbs oz mi m² m³ km² € $ £ ¥ EUR USD GBP CHF RMB Uhr Euro Euros Dollar dollars euros",
     "percent Prozent million millions billion Mio Mrd Millionen Milliarden millones milioni milhões mille",
     "млн млрд тыс руб г кг км м см мм л ч мин сек am pm a.m p.m AM PM 年 月 日 년 월 일 개 명 원 시 분",
@@ -896,7 +896,7 @@ class _Cut:
         return self._clause() or self._below_clause()
 
     def _below_clause(self) -> _Break:
-        words = sorted(self._words(), key=self._distance)
+        words = sorted(self._words(self._blocked), key=self._distance)
         place = (
             self._word(words, self._low)
             or self._between(self._low)
@@ -977,7 +977,7 @@ class _Cut:
             place
             for place in self.clauses()
             if self._is_sound(place)
-            and (place.core >= self._low or (self._two and self._is_half(place)))
+            and (place.core - self._lead >= self._limit // 4 or (self._two and self._is_half(place)))
             and min(place.core - self._lead, self._rest - place.end) >= self._small
         ]
         return min(places, key=self._awkwardness, default=None)
@@ -987,14 +987,14 @@ class _Cut:
         third = self._limit if self._two and not self._is_half(place) else 0
         return self._distance(place) + third + (self._limit // 8 if place.kind == "comma" else 0)
 
-    def _words(self) -> Iterator[_Break]:
-        """The ends of words within the limit, in order."""
+    def _words(self, blocked: set[int]) -> Iterator[_Break]:
+        """The ends of words within the limit, in order, but for the blocked ones."""
         for gap in _GAP.finditer(self._text, self._lead, self._reach + 1):
             core = gap.start() if gap.group()[0].isspace() else gap.end()
             end = _skip_space(self._text, gap.end())
             if end >= self._rest:
                 break
-            if not (core in self._blocked or end in self._blocked or _joined(self._text, end, self._lead)):
+            if not (core in blocked or end in blocked or self._is_joined(end)):
                 yield _Break(core, end, "word")
 
     def _word(self, words: list[_Break], low: int) -> _Break | None:
@@ -1028,22 +1028,29 @@ class _Cut:
 
     def _inside(self) -> _Break:
         """Where a word that is too long, or what should never be cut, has to be cut for the limit's sake."""
+        whole = self._whole()
+        hyphens = (at for at in self._nearest(self._low) if self._text[at - 1] in "-/_\u00ad")
+        places = (at for at in chain(hyphens, self._nearest(self._lead)) if at not in whole and not self._is_joined(at))
+        at = next((at for at in places if self._is_sound(_Break(at, at, "inside"))), None)
+        if at is not None:
+            return self._trimmed(at)
+        quoted = sorted(self._words(blocked=set()), key=self._distance)
+        word = next((word for word in quoted if self._is_sound(word)), None)
+        return word or self._trimmed(self._scrap(whole))
+
+    def _whole(self) -> set[int]:
+        """The places inside quotations, numbers, addresses and file names that fit a piece."""
         whole = self._blocked.copy()
         for atom in re.compile(_ATOM).finditer(self._text, self._lead, self._far):
             if atom.end() - atom.start() <= self._limit:
                 whole.update(range(max(atom.start() + 1, self._lead), atom.end()))
-        hyphens = (at for at in self._nearest(self._low) if self._text[at - 1] in "-/_\u00ad")
-        places = (at for at in chain(hyphens, self._nearest(self._lead)) if at not in whole and not self._is_joined(at))
-        return self._trimmed(next(places, None) or self._grapheme())
+        return whole
 
-    def _is_joined(self, at: int) -> bool:
-        return _joined(self._text, at, self._lead)
-
-    def _grapheme(self) -> int:
-        """Where the last grapheme within the limit ends, or the first one, should that be longer."""
-        for at in range(self._reach, self._lead, -1):
-            if not self._is_joined(at):
-                return at
+    def _scrap(self, whole: set[int]) -> int:
+        """A place that leaves a piece without words; or where the first grapheme ends, should that be too long."""
+        ends = [at for at in range(self._reach, self._lead, -1) if not self._is_joined(at)]
+        if ends:
+            return next((at for at in ends if at not in whole), ends[0])
         at = self._reach + 1
         while at < len(self._text) and self._is_joined(at):
             at += 1

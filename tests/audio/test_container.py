@@ -6,14 +6,15 @@ import io
 import struct
 import wave
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import python
 
 from lineread.audio.container import PcmReader, read_wav, sniff, wav, wav_header
 from lineread.errors import BadReply
+from support import python
 
 PCM = st.binary(max_size=200).map(lambda data: data[: len(data) // 2 * 2])
 RATES = st.sampled_from((8_000, 16_000, 22_050, 24_000, 48_000))
@@ -49,7 +50,7 @@ def with_sizes(data: bytes, riff_size: int, data_size: int) -> bytes:
 
 def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     bounds = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(bounds)]
 
 
 def read(parts: Iterable[bytes]) -> tuple[bytes, int]:

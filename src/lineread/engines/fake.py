@@ -115,7 +115,7 @@ class Fake(Engine):
                 SAMPLE_RATE,
                 offset,
                 segment.span,
-                words=_words(segment) if last else (),
+                words=_words(segment, offset + len(pcm) // 2) if last else (),
                 facts=self._facts(segment) if last and act.error is None else None,
             )
             offset += len(pcm) // 2
@@ -153,11 +153,11 @@ def _pieces(pcm: bytes, count: int) -> list[bytes]:
     return [pcm[at : at + step] for at in range(0, len(pcm), step)] or [b""]
 
 
-def _words(segment: Segment) -> tuple[Word, ...]:
+def _words(segment: Segment, samples: int) -> tuple[Word, ...]:
     """Each white-space-delimited word, at the place that its characters take in the tone."""
     words = []
     at = 0
-    each = SECONDS_PER_CHARACTER / segment.request.rate
+    each = samples / SAMPLE_RATE / len(segment.text)
     for word in segment.text.split():
         at = segment.text.index(word, at)
         span = (segment.text_start + at, segment.text_start + at + len(word))
