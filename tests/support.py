@@ -6,6 +6,7 @@ import ipaddress
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -52,3 +53,13 @@ def lineread(*arguments: str, timeout: float = 30, **options: object) -> subproc
 async def gather(source: AsyncIterator[T]) -> list[T]:
     """All that an asynchronous iterator gives."""
     return [item async for item in source]
+
+
+def install(site: Path, module: str, source: str, **engines: str) -> None:
+    """Put a package that brings engines where Python finds it, as an installer would."""
+    info = site / f"{module}-1.0.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (site / f"{module}.py").write_text(source, encoding="utf-8")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8")
+    points = "".join(f"{name} = {target}\n" for name, target in engines.items())
+    (info / "entry_points.txt").write_text(f"[lineread.engines]\n{points}", encoding="utf-8")

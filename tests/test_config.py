@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineread import config
-from lineread.config import Secret
 from lineread.errors import ConfigError, LinereadError
 from support import python
 
@@ -348,6 +347,27 @@ def test_files_are_not_parsed_when_there_are_none() -> None:
     assert (child.stdout.decode().strip(), child.stderr) == ("[]", b"")
 
 
-def test_secrets_are_told_apart_by_nobody() -> None:
-    """Two secrets never compare equal by their text, so that no comparison can leak one."""
-    assert Secret("a") != Secret("a")
+def test_whoever_keeps_settings_can_tell_when_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state differs after each change of a variable or a file that settings are read from, and only then."""
+    states = [config.state()]
+
+    def changed() -> bool:
+        states.append(config.state())
+        return states[-1] != states[-2]
+
+    assert not changed()
+    for name in (*config.VARIABLES.values(), "DASHSCOPE_API_KEY", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE"):
+        monkeypatch.setenv(name, "x")
+        assert changed(), name
+    for write in (credentials, config_file, lambda text: written(Path(".env"), text)):
+        path = write("a")
+        assert changed()
+        path.write_text("ab")
+        assert changed()
+        path.unlink()
+        assert changed()
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, "/elsewhere")
+        assert changed(), name
+    monkeypatch.setenv("UNRELATED", "x")
+    assert not changed()

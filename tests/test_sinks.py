@@ -91,7 +91,7 @@ def test_a_named_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
 
 @posix
 def test_a_link_is_followed(tmp_path: Path) -> None:
-    """A link stays a link; what it names is replaced, or made if it was missing."""
+    """A link stays a link; what it names is replaced, or made if it was missing, from a hidden file beside it."""
     place = tmp_path / "place"
     place.mkdir()
     link = tmp_path / "link.wav"
@@ -100,6 +100,8 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
         speak(sinks.FileSink(link, "wav", 24_000), sound)
         assert link.is_symlink()
         assert (place / "real.wav").read_bytes() == wav(sound, 24_000)
+    with sinks.FileSink(link, "wav", 24_000):
+        assert len(names(place)) == 2
     assert names(place) == ["real.wav"]
 
 

@@ -16,6 +16,7 @@ from lineread import plan as plans
 from lineread.cache import Cache
 from lineread.engines import registry
 from lineread.engines.base import Engine, Wrapper
+from lineread.errors import EngineUnknown
 from lineread.results import AsyncStream, Speech, Stream
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Client:
         output_dir: str | os.PathLike[str] | None = None,
         notice: Callable[[str], None] = tell,
     ) -> None:
+        _check_engine("engine", engine)
+        _check_engine("fallback", fallback)
         self.settings: Settings = config.resolve(
             api_key=api_key,
             cache=cache,
@@ -211,6 +214,15 @@ class Client:
             self._notice(line)
 
 
+def _check_engine(place: str, value: object) -> None:
+    """Refuse what is no engine (its class, say), before it passes for "not given" and another voice speaks."""
+    if not (value is None or isinstance(value, str | Engine)):
+        raise EngineUnknown(
+            f"{place} is a {type(value).__name__}, neither a name nor an Engine object.",
+            remedy="Give a name such as 'builtin', or an object of a class made from lineread.Engine.",
+        )
+
+
 class _Equipped(Wrapper):
     """An engine with everything around it that speaking needs.
 
@@ -235,3 +247,9 @@ class _Equipped(Wrapper):
 
             self._whole = equip(self.inner, self._backup, self._settings.cache_dir)
         return self._whole.stream(segment)
+
+    async def aclose(self) -> None:
+        """Close the engine and the one behind it."""
+        await super().aclose()
+        if self._backup is not None:
+            await self._backup.aclose()

@@ -16,7 +16,7 @@ from lineread import catalogue
 from lineread.errors import ConfigError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
 KEY_VARIABLE: Final = "DASHSCOPE_API_KEY"
 DEFAULT_CACHE_BYTES: Final = 2 << 30
@@ -32,6 +32,16 @@ VARIABLES: Final = {
     "region": "DASHSCOPE_API_REGION",
     "workspace": "DASHSCOPE_WORKSPACE_ID",
 }
+#: Variables that name the profile of the credentials file, the newer one first.
+PROFILE_VARIABLES: Final = ("ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
+_READ: Final = (
+    KEY_VARIABLE,
+    *VARIABLES.values(),
+    *PROFILE_VARIABLES,
+    "HOME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+)
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -127,6 +137,12 @@ def resolve(
     )
 
 
+def state() -> Hashable:
+    """What all settings depend on: whoever keeps settings compares it to learn whether they still hold."""
+    files = (".env", _credentials(os.environ), _settings_file(os.environ))
+    return tuple(os.environ.get(name) for name in _READ), tuple(map(_version, files))
+
+
 def find_key(environ: Mapping[str, str], given: str | None = None) -> tuple[Secret | None, str]:
     """The DashScope key and where it was found: argument, environment, ``.env``, credentials file.
 
@@ -183,12 +199,12 @@ def _key_from_dotenv(_: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _key_from_credentials(environ: Mapping[str, str]) -> tuple[str, str]:
-    path = os.path.join(_home(environ), ".alibabacloud", "credentials")
+    path = _credentials(environ)
     if not os.path.isfile(path):
         return "", ""
     import configparser  # noqa: PLC0415 - only who has such a file pays for its parser
 
-    profile = environ.get("ALIBABA_CLOUD_PROFILE") or environ.get("ALICLOUD_PROFILE") or "default"
+    profile = next(filter(None, map(environ.get, PROFILE_VARIABLES)), "default")
     parser = configparser.ConfigParser(interpolation=None, default_section="\0")
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -202,7 +218,7 @@ def _key_from_credentials(environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
-    path = os.path.join(_user_dir(environ, "XDG_CONFIG_HOME", ".config"), "config.toml")
+    path = _settings_file(environ)
     if not os.path.isfile(path):
         return {}
     import tomllib  # noqa: PLC0415 - only who has a configuration file pays for its parser
@@ -240,6 +256,23 @@ def _endpoint(base_url: str | None, region: str | None, workspace: str | None) -
     if workspace:
         return f"https://{workspace}.{place.id}.maas.aliyuncs.com/api/v1", place.id, None
     return place.http, place.id, None
+
+
+def _credentials(environ: Mapping[str, str]) -> str:
+    return os.path.join(_home(environ), ".alibabacloud", "credentials")
+
+
+def _settings_file(environ: Mapping[str, str]) -> str:
+    return os.path.join(_user_dir(environ, "XDG_CONFIG_HOME", ".config"), "config.toml")
+
+
+def _version(path: str) -> Hashable:
+    """Changes whenever a file does; None where there is none."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def _user_dir(environ: Mapping[str, str], variable: str, otherwise: str) -> str:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from lineread import sinks
 from lineread.errors import NoAudio
-from lineread.speech import Spoken
+from lineread.speech import Spoken, Word
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
     from lineread._sync import Iteration
     from lineread.plan import Plan
-    from lineread.speech import Chunk, Facts, Word
+    from lineread.speech import Chunk, Facts
 
 
 class Tally:
@@ -229,8 +229,12 @@ class _Collector:
         self._tally = Tally()
         self._parts: list[bytes] = []
         self._words: list[Word] = []
+        self._begin: int | None = None
 
     def add(self, chunk: Chunk) -> None:
+        self._begin = chunk.offset if self._begin is None else self._begin
+        if self._begin:  # somebody has taken what came before: times count from what is collected here
+            chunk = _earlier(chunk, self._begin)
         self._tally.add(chunk)
         self._parts.append(chunk.pcm)
         self._words.extend(chunk.words)
@@ -247,6 +251,15 @@ class _Collector:
             words=tuple(self._words),
             _default_path=self._default_path,
         )
+
+
+def _earlier(chunk: Chunk, samples: int) -> Chunk:
+    """A chunk of a speech that begins so many samples later."""
+    shift = samples / chunk.sample_rate
+    words = tuple(
+        Word(word.span, max(0.0, word.start - shift), word.end - shift) for word in chunk.words if word.end > shift
+    )
+    return replace(chunk, offset=chunk.offset - samples, words=words)
 
 
 def _several(names: Iterable[str]) -> str:

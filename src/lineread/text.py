@@ -343,7 +343,8 @@ _SUFFIX = r"(?:Jr|Sr|Esq|Ph\.?D|M\.?D)\b"
 _THOUSANDS = r"\d{3}(?!\d)"
 _CHAIN = r"(?:\w|ej|ex|es|Exa|Chr)\."
 _CHAINED = r"(?:^|\W)\w{1,2}\. $"
-_DAY = r"(?:^|\W)\d{1,2}\. $"
+_DAY = r"\b\d{1,2}\. $"
+_MONTH = r"\b\d{4}\. \d{1,2}\. $"
 _NOTE = r"\[\d{1,3}\]"
 
 
@@ -403,15 +404,14 @@ def _is_roman(word: str) -> bool:
 
 
 def _is_ordinal(text: str, begin: int, word: str, at: int) -> bool:
-    """German ordinals ("3. Mai", "XX. Jahrhundert") and dates ("3. 5. 2024")."""
+    """German ordinals ("3. Mai", "XX. Jahrhundert") and dates ("3. 5. 2024", Korean "2024. 5. 1.")."""
     follower = _WORD.match(text, at)
-    if follower is None or (len(word) > 2 and word.isdigit()):
+    if follower is None or len(word) > 4:
         return False
-    name = follower.group()
-    if not name.isdigit():
-        return name in _AFTER_ORDINAL
-    day = len(name) <= 2 and _after(text, follower.end()) == "."
-    return day or re.search(_DAY, text[max(0, begin - 5) : begin]) is not None
+    name, before = follower.group(), text[max(0, begin - 9) : begin]
+    if name.isdigit():
+        return (len(name) <= 2 and _after(text, follower.end()) == ".") or re.search(_DAY, before) is not None
+    return name in _AFTER_ORDINAL or re.search(_MONTH, before) is not None
 
 
 def _is_initial(text: str, dot: int, word: str, at: int) -> bool:
@@ -509,7 +509,7 @@ _NOT_QUOTING = ("ところが", "とても", "とにかく", "とりあえず", 
 _PARTICLES = frozenset("のはがをにもで")
 #: What goes on after speech in Chinese: "… 他说", "… 的声音".
 _JOINING = frozenset("的地和与與而")
-_SPEAKING = re.compile(r"\w{0,8}?[说道问喊叫答吼嚷說問][着了完]?[：。，,:]")
+_SPEAKING = r"\w{0,8}?[说道问喊叫答吼嚷說問][着了完]?[：。，,:]"
 
 
 def _run_end(text: str, at: int) -> int:
@@ -560,13 +560,18 @@ def _is_wrapped(text: str, line: int, core: int, end: int) -> bool:
         core: Where its words end.
         end: Where the next line's words begin.
     """
-    length, following = core - line, text[end]
-    if length < (45 if following.islower() else 60) or text[core - 1] in ":;!?":
+    following = text[end]
+    goes_on = following not in _DASHES and text[_first_sign(text, end)].islower()
+    if core - line < (45 if goes_on else 60) or text[core - 1] in ":;!?":
         return False
-    if not following.isalpha() or text[end - 1] not in _LINES:
+    if not goes_on and not (following.isalpha() and _indent(text, end) == _indent(text, line)):
         return False
     line_after = text[end : end + 201].split("\n", 1)[0]
-    return length + 1 + len(line_after.split(None, 1)[0]) >= len(line_after)
+    return core - line + 1 + len(line_after.split(None, 1)[0]) >= len(line_after)
+
+
+def _indent(text: str, at: int) -> int:
+    return at - text.rfind("\n", max(0, at - 40), at)
 
 
 def _first_sign(text: str, at: int) -> int:
@@ -630,7 +635,7 @@ def _speech_goes_on(text: str, at: int) -> bool:
     """Whether the words after direct speech in Chinese or Japanese belong to it."""
     after = _after(text, at + 1)
     particle = text[at] in _PARTICLES and _is_dense(after) and not _is_hiragana(after)
-    return particle or text[at] in _JOINING or _SPEAKING.match(text, at) is not None
+    return particle or text[at] in _JOINING or re.match(_SPEAKING, text[at : at + 12]) is not None
 
 
 class _Sentences:
@@ -833,9 +838,14 @@ def _is_glued(text: str, core: int, end: int) -> bool:
         return _is_glued_number(text, core, end)
     if before == ".":
         return _is_glued_period(text, core - 1, end)
-    if before == "," and re.match(_YEAR if text[core - 2 : core - 1].isdigit() else _SUFFIX, text[end : end + 5]):
-        return True
-    return _is_glued_sign(text, core, end) or (before in "§№#$€£¥" and after.isdigit())
+    if before == ",":
+        return re.match(_YEAR if text[core - 2 : core - 1].isdigit() else _SUFFIX, text[end : end + 5]) is not None
+    return (
+        _is_glued_sign(text, core, end)
+        or (before in "§№#$€£¥" and after.isdigit())
+        or (after.isupper() and _word_before(text, core) in _TITLES)  # "Mr Smith", "Mme Roy"
+        or (before == "и" and text.startswith(("т. д", "т. п", "т.д", "т.п"), end))
+    )
 
 
 def _is_glued_sign(text: str, core: int, end: int) -> bool:
@@ -985,7 +995,7 @@ class _Cut:
     def _awkwardness(self, place: _Break) -> int:
         """Distance from the ideal; a third piece costs much, and a comma a little."""
         third = self._limit if self._two and not self._is_half(place) else 0
-        return self._distance(place) + third + (self._limit // 8 if place.kind == "comma" else 0)
+        return self._distance(place) + third + (self._limit // 5 if place.kind == "comma" else 0)
 
     def _words(self, blocked: set[int]) -> Iterator[_Break]:
         """The ends of words within the limit, in order, but for the blocked ones."""
@@ -1055,6 +1065,9 @@ class _Cut:
         while at < len(self._text) and self._is_joined(at):
             at += 1
         return at
+
+    def _is_joined(self, at: int) -> bool:
+        return _joined(self._text, at, self._lead)
 
     def _trimmed(self, at: int) -> _Break:
         """A cut at this place that leaves white space to the piece before."""

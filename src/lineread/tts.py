@@ -15,7 +15,6 @@ call from the environment's settings; arguments that concern settings make one o
 from __future__ import annotations
 
 import functools
-import os
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from lineread import config
@@ -23,6 +22,9 @@ from lineread.client import Client
 from lineread.speech import Request
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Hashable
+
     from lineread.engines.base import Engine
     from lineread.results import AsyncStream, Speech, Stream
 
@@ -166,11 +168,10 @@ def _prepare(
 ) -> tuple[Client, Request]:
     settings = {name: extras.pop(name) for name in Settings.__annotations__ if name in extras}  # type: ignore[misc]  # names of the very TypedDict
     request = Request(text, voice, language_type, instruction, **extras)  # type: ignore[misc]  # what is left are options
-    environment = tuple(os.environ.get(name) for name in (config.KEY_VARIABLE, *config.VARIABLES.values()))
-    return _client(environment, **settings), request
+    return _client(config.state(), **settings), request
 
 
 @functools.lru_cache(maxsize=32)
-def _client(environment: tuple[str | None, ...], **settings: object) -> Client:  # noqa: ARG001 - part of the cache's key
+def _client(state: Hashable, **settings: object) -> Client:  # noqa: ARG001 - part of the cache's key
     """One client for each set of settings, so that connections and loaded voices are kept between calls."""
     return Client(**settings)  # type: ignore[arg-type]  # checked by the callers' TypedDict

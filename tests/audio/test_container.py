@@ -107,6 +107,18 @@ def test_pcm_comes_out_at_once() -> None:
     assert reader.sample_rate == 22_050
 
 
+def test_nothing_behind_the_sound_is_kept() -> None:
+    """What follows the data is dropped at once, however much it is; behind a placeholder size nothing ever follows."""
+    reader = PcmReader()
+    assert reader.feed(wav(b"1234", 24_000)) == b"1234"
+    assert reader.feed(bytes(100_000)) == b""
+    assert not reader._held
+    for liar in ("dashscope", "ffmpeg", "sox"):
+        reader = PcmReader()
+        reader.feed(with_sizes(wav(b"", 24_000), *LIES[liar]))
+        assert reader._left is None
+
+
 def test_a_short_beginning_that_only_looks_like_a_header_is_sound() -> None:
     """Samples that spell the first letters of RIFF are not lost when the stream ends there."""
     assert read([b"R", b"IF"]) == (b"RI", 24_000)

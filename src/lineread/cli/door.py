@@ -7,11 +7,14 @@ expected, a report that can be pasted for what was not.
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from lineread.errors import LinereadError, RequestError
+from lineread.errors import LinereadError, OutputError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,22 +60,61 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
 
 def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
     """Run a command; whatever goes wrong becomes a line and an exit status."""
+    _furnish()
     try:
-        status = command()
+        try:
+            status = command()
+        except SystemExit as ended:  # argparse has shown its help
+            status = int(ended.code or 0)
+        except LinereadError as error:
+            _show(error, json_wanted=json_wanted)
+            status = error.exit_status
         sys.stdout.flush()
-    except LinereadError as error:
-        _show(error, json_wanted=json_wanted)
-        return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads our output has had enough. Python would complain about it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads our output has had enough
+        _discard_output()
         return 0
     except Exception as error:  # noqa: BLE001 - the door
-        print(f"lineread: a bug: {_report(error)}", file=sys.stderr)
-        return 1
+        return _explain(error)
     return status
+
+
+def _furnish() -> None:
+    """See to it that there are standard streams, and that they take any character."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name of any bytes leaves as it came; what an old terminal lacks leaves as JSON would write it.
+        is_utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+
+
+def _discard_output() -> None:
+    """Drop what waits to be written: Python would try again at its end, and complain once more."""
+    with suppress(OSError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, OSError) and _is_output_stuck():
+        _discard_output()
+        lost = OutputError(
+            f"Standard output cannot be written: {error.strerror}.", remedy="See where it leads, and make room there."
+        )
+        _show(lost, json_wanted=False)
+        return lost.exit_status
+    print(f"lineread: a bug: {_report(error)}", file=sys.stderr)
+    return 1
+
+
+def _is_output_stuck() -> bool:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _show(error: LinereadError, *, json_wanted: bool) -> None:

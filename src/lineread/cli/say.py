@@ -106,19 +106,26 @@ class _Outlets:
         self.path: str | None = None
 
     def open(self, sample_rate: int) -> None:
+        """Open all of them. The stack closes the last one first: a file is safe before its playing ends."""
         form = self._request.format
+        if self._play:
+            self._sinks.append(self._stack.enter_context(sinks.Player(sample_rate, command=self._player)))
         if self._target == STANDARD:
             self._sinks.append(self._stack.enter_context(sinks.StreamSink(sys.stdout.buffer, form, sample_rate)))
         if self._to_file:
             sink = sinks.open_file(self._target, self._job.default_path, form, sample_rate)
-            self._sinks.append(self._stack.enter_context(sink))
             self._stack.callback(self._remember, sink)
-        if self._play:
-            self._sinks.append(self._stack.enter_context(sinks.Player(sample_rate, command=self._player)))
+            self._sinks.append(self._stack.enter_context(sink))
 
     def write(self, pcm: bytes) -> None:
-        for sink in self._sinks:
-            sink.write(pcm)
+        """Send sound to all of them. One that was closed on its far end is let go while there are others."""
+        for sink in [*self._sinks]:
+            try:
+                sink.write(pcm)
+            except BrokenPipeError:
+                self._sinks.remove(sink)
+                if not self._sinks:
+                    raise
 
     def _remember(self, sink: sinks.FileSink) -> None:
         self.path = sink.path

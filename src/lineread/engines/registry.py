@@ -12,11 +12,11 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue
+from lineread.engines.base import Engine
 from lineread.errors import EngineUnknown
 
 if TYPE_CHECKING:
     from lineread.config import Settings
-    from lineread.engines.base import Engine
 
 GROUP: Final = "lineread.engines"
 OWN: Final = {
@@ -46,15 +46,21 @@ def _find(name: str) -> type[Engine]:
     if path is None:
         hint = catalogue.suggestion(name, names(), f"Choose one of {', '.join(names())}.")
         raise EngineUnknown(f"There is no engine {name!r}.", remedy=hint)
-    module, _, attribute = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        return _loaded(path)
+    except Exception as error:  # another package may fail in any way when it is imported
         raise EngineUnknown(
             f"The engine {name!r} cannot be loaded from {path}.",
             remedy="Install or repair the package that brings it.",
         ) from error
-    return found  # type: ignore[no-any-return]  # an entry point promises an Engine; its first use shows
+
+
+def _loaded(path: str) -> type[Engine]:
+    module, _, attribute = path.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if not (isinstance(found, type) and issubclass(found, Engine)):
+        raise TypeError(f"{path} is no Engine")
+    return found
 
 
 def _brought() -> dict[str, str]:

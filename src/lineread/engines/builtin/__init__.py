@@ -18,6 +18,7 @@ one speaker into a cast. No key, no network.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 from lineread import catalogue
 from lineread.engines.base import Engine, Limits
 from lineread.engines.builtin import cast, english, package
-from lineread.engines.builtin.loading import load
+from lineread.engines.builtin.loading import Loading
 from lineread.errors import LinereadError
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
@@ -57,6 +58,7 @@ class Builtin(Engine):
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
+        self._loading: Loading | None = None
         self._lock = threading.Lock()  # held while the voice is loaded: event loops must not wait for it
         self._speaker: Speaker | None = None
 
@@ -105,13 +107,20 @@ class Builtin(Engine):
             threads.shutdown(wait=False, cancel_futures=True)
 
     def warm(self) -> None:
-        """Begin to load the voice, while the caller gets its event loop ready."""
-        if self._speaker is None:
-            threading.Thread(target=self._load_quietly, name="lineread-builtin-load", daemon=True).start()
+        """Begin to load the voice.
 
-    def _load_quietly(self) -> None:
-        with suppress(LinereadError):  # the first segment will meet the same error, and tell it
-            self._loaded()
+        What has to be imported first comes first: in a process without asyncio no event loop can be kept waiting, so
+        it is imported right here, and asyncio can follow while the network is set up by itself.
+        """
+        if "asyncio" in sys.modules:
+            threading.Thread(target=self._begin, name="lineread-load", daemon=True).start()
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        with self._lock, suppress(LinereadError):  # the first segment will meet the same error, and tell it
+            if self._speaker is None and self._loading is None:
+                self._loading = Loading()
 
     def _pool(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, see `stream`
@@ -123,7 +132,8 @@ class Builtin(Engine):
     def _loaded(self) -> Speaker:
         with self._lock:
             if self._speaker is None:
-                self._speaker = load()
+                loading, self._loading = self._loading or Loading(), None
+                self._speaker = loading.result()
             return self._speaker
 
     def _speak(self, segment: Segment) -> Spoken:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lineread.engines.builtin import tables
+from lineread.engines.builtin import package, tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,21 +21,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def load() -> Speaker:
-    """The voice, loaded.
+class Loading:
+    """A load under way. Making one takes as long as importing numpy and onnxruntime; then the rest has begun.
 
     Raises:
-        ConfigError: hibari-tts is missing, broken or of an unknown version.
+        ConfigError: A package of the engine is missing.
     """
-    contents = _Task(tables.unpack)
-    from lineread.engines.builtin.model import Network  # noqa: PLC0415 - numpy and onnxruntime, beside the unpacking
 
-    network = _Task(Network)
-    from lineread.engines.builtin.phonemes import Phonemizer  # noqa: PLC0415 - from here on beside the set-up
-    from lineread.engines.builtin.speaker import Speaker  # noqa: PLC0415
+    def __init__(self) -> None:
+        self._model = _Task(lambda: package.asset("hibari.onnx"))
+        self._tables = _Task(tables.unpack)
+        from lineread.engines.builtin.model import Network  # noqa: PLC0415 - numpy and onnxruntime, beside the unpacking
 
-    phonemizer = Phonemizer(contents.result())
-    return Speaker(network.result(), phonemizer)
+        self._network = _Task(lambda: Network(self._model.result()))
+
+    def result(self) -> Speaker:
+        """The loaded voice, once it is.
+
+        Raises:
+            ConfigError: hibari-tts is broken, or of an unknown version.
+        """
+        from lineread.engines.builtin.phonemes import Phonemizer  # noqa: PLC0415 - beside the set-up of the network
+        from lineread.engines.builtin.speaker import Speaker  # noqa: PLC0415
+
+        phonemizer = Phonemizer(self._tables.result())
+        return Speaker(self._network.result(), phonemizer)
 
 
 class _Task(threading.Thread, Generic[T]):
