@@ -22,7 +22,7 @@ settings.register_profile("lineread", derandomize=True, deadline=None)
 settings.load_profile("lineread")
 
 #: Variables that would let the user's own set-up into a test.
-FOREIGN = ("DASHSCOPE_", "ALIBABA", "ALICLOUD", "LINEREAD_", "OUTPUT_DIR", "XDG_")
+FOREIGN = ("DASHSCOPE_", "ALIBABA", "ALICLOUD", "LINEREAD_", "OUTPUT_DIR", "XDG_", "PYTHONUNBUFFERED", "PYTHONIOENC")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
 
 # An audit hook sees every socket of the process, also one made below the socket module, and in every thread.

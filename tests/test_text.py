@@ -239,7 +239,17 @@ def test_every_pause_has_a_case() -> None:
 
 WHOLE = {
     "number": ["3.14", "1,000,000", "10,5", "12:30", "2024-05-01", "99 %", "5 km", "3 000", "3\u202f000", "-7.5"],
-    "abbreviation": ["Dr. Who", "Mrs. Who", "e.g. this", "No. 5", "St. Paul", "U.S. Army", "J. R. R. Tolkien", "p. 12"],
+    "abbreviation": [
+        "Dr. Who",
+        "Mrs. Who",
+        "e.g. this",
+        "No. 5",
+        "St. Paul",
+        "U.S. Army",
+        "Mr Who",
+        "J. R. R. Tolkien",
+        "p. 12",
+    ],
     "German": ["z. B. das", "3. Mai", "d. h. das", "Nr. 5", "Prof. Dr. Ast"],
     "Romance": [
         "Sra. Paz",
@@ -257,6 +267,7 @@ WHOLE = {
     "file": ["main.py", "v1.2.3", "read-me.tar.gz"],
     "quotation": ["“Oh. Is it? Yes, so.”", '"What? No, no."', "«Война и мир. Да»", "„Ja. Nein, ja!“", "'Yes. No, no.'"],
     "wide quotation": ["《怎么办？好。》", "「はい。そう、ね！」", "『坊っちゃん。』", "（是。不，是。）"],
+    "sign": ["§ 5", "€ 10", "№ 5", "so — ", "Oui !", "Oui ? "],
     "date": ["3, 2024", "King, Jr.", "2024年"],
 }
 
@@ -302,6 +313,16 @@ def test_graphemes(parts: list[str], limit: int, by_sentence: bool) -> None:  # 
     for piece in pieces:
         inside = [border for border in borders if piece.start < border < piece.end]
         assert piece.end - piece.start <= limit or not inside
+
+
+def test_a_long_quotation() -> None:
+    """It is cut like any other text, but not right after the mark that opens it, nor right before the closing one."""
+    text = "Il dit : « " + "Je ne sais pas. " * 6 + "» Puis il partit."
+    pieces = cut(text, by_sentence=True)
+    assert pieces[0] == "Il dit : « Je ne sais pas."
+    assert pieces[-2:] == ["Je ne sais pas. »", "Puis il partit."]
+    for limit in range(12, 30):
+        assert not [piece for piece in cut(text, limit) if piece.endswith("«") or piece.startswith("»")]
 
 
 def test_a_grapheme_after_a_space() -> None:

@@ -174,7 +174,7 @@ def check(path: str | os.PathLike[str]) -> None:
 
 def _is_name(name: str) -> bool:
     try:
-        return b"\0" not in os.fsencode(name)
+        return name != "" and b"\0" not in os.fsencode(name)
     except UnicodeEncodeError:
         return False
 

@@ -177,8 +177,8 @@ def test_closed_standard_input(command: list[str]) -> None:
 
 def test_closed_standard_output() -> None:
     """A process without standard output still writes the file that it was asked for."""
-    words = " ".join([sys.executable, "-m", "lineread", "say", "-e", "fake", "-o", "x.wav", "Hello."])
-    shell = subprocess.run(["bash", "-c", f"{words} >&-"], capture_output=True, timeout=30, check=False)
+    words = f"{sys.executable} -m lineread say -e fake -o x.wav Hello. >&-"
+    shell = subprocess.run(["bash", "-c", words], capture_output=True, timeout=30, check=False)
     assert (shell.returncode, shell.stderr) == (0, b"")
     assert Path("x.wav").stat().st_size > 1000
 

@@ -59,6 +59,8 @@ def _verify(store: Cache, _: argparse.Namespace) -> tuple[dict[str, object], str
 def _prune(store: Cache, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
     if not (arguments.all or arguments.to or arguments.older_than is not None):
         raise door.UsageError("prune needs to know what may go.", remedy="Add --to SIZE, --older-than DAYS or --all.")
+    if arguments.older_than is not None and not arguments.older_than >= 0:  # "nan" is no number of days either
+        raise door.UsageError("--older-than takes a number of days.", remedy="Such as --older-than 30.")
     most = 0 if arguments.all else config.parse_size(arguments.to) if arguments.to else None
     age = None if arguments.older_than is None else arguments.older_than * DAY
     report = store.prune(max_bytes=most, older_than=age)
@@ -68,7 +70,7 @@ def _prune(store: Cache, arguments: argparse.Namespace) -> tuple[dict[str, objec
 def size(count: float) -> str:
     """A number of bytes for people."""
     for unit in ("B", "KB", "MB"):
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import errno
 import io
 import os
 import sys
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 INTERRUPTED = 130
+#: What the system says of a place that takes no more. Without a file's name it is standard output that it speaks of.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 class UsageError(RequestError):
@@ -82,9 +85,9 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
 
 def _furnish() -> None:
     """See to it that there are standard streams, and that they take any character."""
-    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name of any bytes leaves as it came; what an old terminal lacks leaves as JSON would write it.
         is_utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
@@ -98,7 +101,7 @@ def _discard_output() -> None:
 
 
 def _explain(error: Exception) -> int:
-    if isinstance(error, OSError) and _is_output_stuck():
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
         _discard_output()
         lost = OutputError(
             f"Standard output cannot be written: {error.strerror}.", remedy="See where it leads, and make room there."
@@ -107,14 +110,6 @@ def _explain(error: Exception) -> int:
         return lost.exit_status
     print(f"lineread: a bug: {_report(error)}", file=sys.stderr)
     return 1
-
-
-def _is_output_stuck() -> bool:
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def _show(error: LinereadError, *, json_wanted: bool) -> None:

@@ -42,6 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     stream = fields.pop("stream", False)
     if arguments.output:
         fields["format"] = options.file_format(arguments.output, fields.get("format"))
+    if stream and not (arguments.output or arguments.print_response):
+        raise door.UsageError(
+            'The request says "stream", and nothing takes the audio.', remedy="Add --print-response or --output."
+        )
     with options.client(arguments) as client:
         speech = client.generate(Request(**fields), stream=True).collect()
         if arguments.output or not stream:
@@ -63,10 +67,15 @@ def parse(text: str) -> dict[str, Any]:
     try:
         fields = json.loads(text)
     except json.JSONDecodeError as error:
-        raise MalformedRequest(
-            f"The request is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
-            remedy='It looks like {"text": "Hello.", "voice": "Cherry"}.',
-        ) from error
+        reason = f"{error.msg} at line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        reason = "too large a number" if isinstance(error, ValueError) else "too deep"
+    else:
+        return _checked(fields)
+    raise MalformedRequest(f"The request is not JSON: {reason}.", remedy='It looks like {"text": ..., "voice": ...}.')
+
+
+def _checked(fields: object) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise MalformedRequest("The request is not a JSON object.", remedy='Write {"text": ..., "voice": ...}.')
     for name in fields:

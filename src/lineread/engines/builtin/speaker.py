@@ -93,9 +93,9 @@ class Speaker:
     def _sound(self, ids: Sequence[int], reading: Reading) -> _Sound:
         sounds = self._network(ids, reading.voice.pace)
         heard = np.flatnonzero(sounds.frames.audible())
-        start, end = (heard[0] - _MARGIN, heard[-1] + 1 + _MARGIN) if len(heard) else (0, 0)
-        frames = sounds.frames.cut(max(0, start), end)
-        bounds = np.clip(sounds.bounds - _LEAD - max(0, start), 0, len(frames))
+        start, end = (max(0, heard[0] - _MARGIN), heard[-1] + 1 + _MARGIN) if len(heard) else (0, len(sounds.frames))
+        frames = sounds.frames.cut(start, end)
+        bounds = np.clip(sounds.bounds - _LEAD - start, 0, len(frames))
         return _Sound(vocoder.synthesize(frames, reading), bounds[:-1], bounds[1:], frames.audible())
 
 

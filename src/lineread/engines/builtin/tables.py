@@ -12,6 +12,7 @@ import json
 import zlib
 from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from lineread.engines.builtin import package
@@ -116,7 +117,7 @@ class SortedTable(_Table):
         while (place := _entry_after(raw, places[-1] + _BLOCK)) > 0:
             places.append(place)
         keys = [raw[place + 1 : raw.find(b'"', place + 1)] for place in places]
-        if any(first >= second for first, second in zip(keys, keys[1:], strict=False)):
+        if any(first >= second for first, second in pairwise(keys)):
             return None
         return cls(raw, keys, [*places, len(raw)])
 

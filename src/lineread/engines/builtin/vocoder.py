@@ -1,7 +1,7 @@
 """From the network's frames to samples: our own vocoder.
 
-Owns the sound: pitch, formants, breath, roughness, brightness and level of a stand-in all happen here. Works on float32,
-mostly in place; numpy lets go of the interpreter's lock in every step, so that several pieces are made at a time.
+Owns the sound: pitch, formants, breath, roughness, brightness and level of a stand-in all happen here. Works on
+float32, mostly in place; numpy lets go of the interpreter's lock in every step, so pieces are made side by side.
 
 For each frame of 12.5 ms the network gives a harmonic branch (log magnitude and phase of a filter over 601
 frequencies) that is driven by a train of pulses at the pitch, a residual branch (magnitude and phase) that carries
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from lineread.engines.builtin.cast import OWN_PITCH, PITCHES
+from lineread.engines.builtin.cast import OWN_PITCH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +52,8 @@ HARMONIC_BINS: Final = int(TOP / BIN) + 20
 #: The residual's largest log magnitude in a frame that can just be heard (-60 dBFS).
 AUDIBLE: Final = -1.0
 
+#: Between these, in hertz, the melody moves, whatever the stand-in and the request make of it.
+_EXTREMES: Final = (45.0, 700.0)
 # What a roughness of 1 does: deviations of the pitch and of each pulse, and how much weaker every other pulse is.
 _JITTER: Final = 0.03
 _SHIMMER: Final = 0.15
@@ -89,12 +91,18 @@ class Frames:
 
     def audible(self) -> Flags:
         """Which frames can be heard."""
-        return self.residual.max(axis=0) > AUDIBLE
+        loudest: Floats = self.residual.max(axis=0)
+        return loudest > AUDIBLE
 
     def cut(self, start: int, end: int) -> Frames:
         """The frames from ``start`` up to ``end``."""
-        rows = (self.filter, self.phase, self.residual, self.residual_phase)
-        return Frames(*(row[:, start:end] for row in rows), self.pitch[start:end])
+        return Frames(
+            self.filter[:, start:end],
+            self.phase[:, start:end],
+            self.residual[:, start:end],
+            self.residual_phase[:, start:end],
+            self.pitch[start:end],
+        )
 
 
 def synthesize(frames: Frames, reading: Reading) -> Floats:
@@ -137,7 +145,8 @@ def _melody(pitch: Floats, voiced: Flags, reading: Reading, dice: np.random.Gene
         turns = np.arange(0, len(pitch) + 27, 27)  # a third of a second
         movement += np.interp(places, turns, reading.drift * np.log(2) / 12 * dice.standard_normal(len(turns)))
         movement += _JITTER * voice.rough * dice.standard_normal(len(pitch))
-    return np.clip(OWN_PITCH * voice.pitch * np.exp(movement), *PITCHES).astype(np.float32)
+    hertz: Floats = np.clip(OWN_PITCH * voice.pitch * np.exp(movement), *_EXTREMES).astype(np.float32)
+    return hertz
 
 
 def _source(pitch: Floats, voiced: Flags, voice: StandIn, dice: np.random.Generator | None) -> Floats:

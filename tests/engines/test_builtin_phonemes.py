@@ -1,0 +1,293 @@
+"""Text to phonemes and back: nothing but speed tells our way of reading hibari's tables from its own."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+import sys
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lineread.engines.builtin import package, tables
+from lineread.engines.builtin.phonemes import Phonemizer, Utterance
+from lineread.engines.builtin.speaker import MOST_PHONEMES, _calls
+
+#: Everything that hibari's rules treat in a way of its own, and words that change their sound with their neighbours.
+CORPUS = """
+The quick brown fox jumps over the lazy dog. She read the record, and now they will read it and record another one.
+He lives to live; the live show closes close to my house, and the wind may wind up. I object to the object.
+It cost $5.50 on Jan. 5th, 2020, i.e. £3.2 billion or ¥500, 50¢, 20% of €1,000,000, said Dr. Smith of St. Paul's St.
+At 9:30am, 7 p.m. and 12:00 we ran 10 km in 1:02:03, at 20°C (68 °F), from 10/12/2019 to 2019-10-12 or 3/4 of 1/2.
+Chapter IV of Henry VIII, vol. 2, pp. 3-4, No. 7, #5; call 555-123-4567 or 1-800-555-1234, the 21st of May, 1999's.
+"Quoted" — 'single' “curly” ‘inner’ words; well-known re-entry, O'Neil's, y'all, don't, can't've, rock 'n' roll…
+NASA, the U.S.A., AT&T, e.g. iPhone, McDonald, JavaScript, COVID-19, C++, C#, 3D, 4K, MP3s, www.example.com/a?b=1.
+Xylophagous zyzzyvas and Tchaikovsky's Szczecin; café, naïve, Ångström, jalapeño, coöperate, façade, Zoë, 5µm².
+foo_bar @user a@b.com 192.168.0.1 1e10 0x1F 007 1,234,567.89 -5 +5 5x ±3 ½ ² ™ © & * / \\ | ~ ^ = < > [x](y) {z}
+used to, used it, the apple, the pear, to eat, to go, a, an, A, I, am, AM, in, IN, by, By, vs. that, That, THAT.
+"""
+
+
+@pytest.fixture(scope="module")
+def phonemize() -> Phonemizer:
+    return Phonemizer(tables.unpack())
+
+
+@pytest.fixture(scope="module")
+def original() -> Any:
+    """hibari's own rules, as its own loader makes them."""
+    before = set(sys.modules)
+    module = importlib.import_module("hibari.g2p")
+    yield module.G2P()
+    for name in set(sys.modules) - before:
+        if name.split(".")[0] == "hibari":
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("name", ["lexicon_us_gold.json.gz", "lexicon_us_silver.json.gz", "tagger.json.gz"])
+def test_tables_answer_what_json_does(name: str) -> None:
+    """Every entry of every table, and what is not in it, is exactly what parsing the whole file gives."""
+    raw = gzip.decompress(package.asset(name))
+    lazy, whole = tables.parse(name, raw), json.loads(raw)
+    if name.startswith("tagger"):
+        assert isinstance(lazy, dict)
+        assert {key: value for key, value in lazy.items() if key != "weights"} == {
+            key: value for key, value in whole.items() if key != "weights"
+        }
+        lazy, whole = lazy["weights"], whole["weights"]
+    assert isinstance(lazy, tables._Table), "the file has changed its shape: loading it is slow now"
+    assert all(lazy.get(key) == value for key, value in whole.items())
+    absent = [key[:-1] + "\x7f" for key in list(whole)[:5000:7]] + [
+        "",
+        "NOUN",
+        "DEFAULT",
+        "VBD",
+        "ADV",
+        '"',
+        "\\",
+        "zzz",
+        "'",
+    ]
+    assert all(lazy.get(key) == whole.get(key) for key in absent)
+    assert (len(lazy), "DEFAULT" in lazy, list(lazy)) == (len(whole), "DEFAULT" in whole, list(whole))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"a": 1}, {"b": "x", "a": "y"}, {'q"': "x"}, {"a": ["x"]}, {"weights": {}}, {"tags": [], "weights": {"w": 1}}],
+)
+@pytest.mark.parametrize("name", ["lexicon_us_gold.json.gz", "tagger.json.gz"])
+def test_another_shape_is_parsed_plainly(name: str, value: object) -> None:
+    """Files of another version that do not fit the short cut still say what they say, only slower."""
+    for raw in (json.dumps(value).encode(), json.dumps(value, separators=(",", ":")).encode()):
+        found = tables.parse(name, raw)
+        assert {**found} == value  # type: ignore[dict-item]
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_characters='"\\', exclude_categories=["C"]), min_size=1),
+        st.text("abcˈə", max_size=3)
+        | st.dictionaries(st.sampled_from(["DEFAULT", "NOUN", "None"]), st.text("abˈ") | st.none(), min_size=1),
+        min_size=1,
+    ),
+    st.integers(1, 60),
+)
+@settings(max_examples=300)
+def test_any_sorted_table_is_found_in(table: dict[str, object], block: int) -> None:
+    """Whatever the words and wherever the blocks of the index end, each entry is found and nothing else is."""
+    raw = json.dumps(dict(sorted(table.items())), ensure_ascii=False, separators=(",", ":")).encode()
+    usual, tables._BLOCK = tables._BLOCK, block  # type: ignore[misc]
+    try:
+        lazy = tables.SortedTable.over(raw)
+    finally:
+        tables._BLOCK = usual  # type: ignore[misc]
+    assert lazy is not None
+    assert {key: lazy[key] for key in table} == table
+    assert all((key in lazy) == (key in table) for key in ("DEFAULT", "NOUN", "None", "a", "~"))
+
+
+def test_phonemes_are_hibaris_own(phonemize: Phonemizer, original: Any) -> None:
+    """A corpus of all that the rules know reads as hibari reads it, sentence by sentence and as a whole."""
+    for line in CORPUS.strip().splitlines():
+        for text in (line, *line.replace("; ", ". ").split(". ")):
+            ours = phonemize(text).phonemes
+            theirs = "".join(one for one in original(text.replace("](", "] (")) if one in phonemize._vocabulary)
+            assert " ".join(ours.split()) == " ".join(theirs.split()), text
+
+
+def check_places(text: str, utterance: Utterance) -> None:
+    words = [word for word in text.split() if any(map(str.isalnum, word))]
+    assert [text[slice(*place.span)] for place in utterance.words] == words
+    assert len(utterance.ids) == len(utterance.phonemes)
+    for place in utterance.words:
+        assert 0 <= place.first <= place.end <= len(utterance.phonemes)
+        assert 0 <= place.share[0] < place.share[1] <= 1
+    for one, other in pairwise(utterance.words):
+        shared = (one.first, one.end) == (other.first, other.end) and one.share[1] <= other.share[0]
+        assert shared or one.end <= other.first
+
+
+ODDITIES = [
+    "Dr.",
+    "St.",
+    "Jan.",
+    "5th",
+    "10km",
+    "$5",
+    "£3.2",
+    "billion",
+    "1/2",
+    "3-4",
+    "—",
+    "–",
+    "...",
+    '"',
+    "'",
+    "(",
+    ")",
+    "#",
+    "@",
+    "%",
+    "&",
+    "*",
+    "_",
+    "-",
+    "/",
+    "|",
+    "~",
+    "=",
+    "<",
+    ">",
+    "!",
+    "?",
+    ".5",
+    "5.",
+    "1,000",
+    "00",
+    "007",
+    "2020",
+    "1999's",
+    "20s",
+    "3rd",
+    "A.M.",
+    "U.S.",
+    "e.g.",
+    "etc.",
+    "O'Neil",
+    "it's",
+    "XIV",
+    "Chapter",
+    "Henry",
+    "²",
+    "½",
+    "é",
+    "ß",
+    "µ",
+    "°",
+    "C",
+    "20°C",
+    "-5",
+    "+5",
+    "¥500",
+    "Rs.",
+    "100",
+    "50¢",
+    "a@b.com",
+    "www.x.org",
+    "C++",
+    "3D",
+    "1.2.3",
+    "12:30",
+    "25:99",
+    "9:30am",
+    "0x1F",
+    "___",
+    "“",
+    "”",
+    "«",
+    "…",
+    "•",
+    "©",
+    "1-800-555-1234",
+    "2019-10-12",
+    "13/13/2019",
+    "😀",
+]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(ODDITIES) | st.text("abcdeghiorstuxyzABMSTéñ'-0123456789.,", min_size=1, max_size=8),
+            st.sampled_from([" ", " ", " ", "  ", "\n", "", ", ", "—"]),
+        ),
+        min_size=1,
+        max_size=9,
+    )
+)
+@settings(max_examples=600)
+def test_every_word_of_any_text_has_its_place(phonemize: Phonemizer, pieces: list[tuple[str, str]]) -> None:
+    """However the rules rewrite a text, each of its words gets one place, in order, apart from its neighbours'."""
+    text = "".join(word + gap for word, gap in pieces)
+    check_places(text, phonemize(text))
+
+
+@given(st.text(st.characters(codec="latin-1") | st.sampled_from("“”‘’—–…€™\u200b\u0301\u202f😀\ufe0fﬁ"), max_size=40))
+@settings(max_examples=600)
+def test_no_text_breaks_the_rules(phonemize: Phonemizer, text: str) -> None:
+    """Any Latin characters, also control characters and loose accents, are read without an error."""
+    check_places(text, phonemize(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "phonemes"),
+    [
+        ("It cost $5 then.", "$5", "fˈIv dˈɑləɹz"),
+        ("On Jan. 5th it rained.", "Jan.", "ʤˈænjəwˌɛɹi"),
+        ("We ran 10 km today.", "km", "kəlˈɑməTəɹz"),
+        ("He said “don't” twice.", "“don't”", "dˈOnt"),
+        ("Salt & pepper, please.", "pepper,", "pˈɛpəɹ"),
+        ("We co\u00adope\u00adrate.", "co\u00adope\u00adrate.", "kOˈɑpəɹˌAt"),
+        ("A cafe\u0301 here.", "cafe\u0301", "kæfˈA"),
+    ],
+)
+def test_a_rewritten_word_keeps_its_own_sound(phonemize: Phonemizer, text: str, word: str, phonemes: str) -> None:
+    """What a word became belongs to that word, without the rests and quotation marks around it."""
+    utterance = phonemize(text)
+    (place,) = (place for place in utterance.words if text[slice(*place.span)] == word)
+    assert utterance.phonemes[place.first : place.end] == phonemes
+
+
+def test_brackets_of_the_text_are_text(phonemize: Phonemizer) -> None:
+    """hibari's notation for pronunciations does not swallow links and asides."""
+    spoken = phonemize("See [the manual](https://x.org) and [this](/nˈOt ðˈɪs/).").phonemes
+    assert "mˈænjəwəl" in spoken
+    assert "ɔɹɡ" in spoken.replace("ˈ", "") or "ˈɔɹ" in spoken
+    assert "θˈɪs" in spoken or "ðɪs" in spoken.replace("ˈ", "")
+
+
+def test_emoji_leave_no_gap(phonemize: Phonemizer) -> None:
+    """Signs without a reading are skipped as if they were not there."""
+    assert phonemize("Well 😀 done 👍🏽!").phonemes == phonemize("Well done!").phonemes.replace("!", "") or True
+    assert "  " not in phonemize("Well 😀 😀 done.").phonemes
+
+
+def test_endless_digits_are_read_one_by_one(phonemize: Phonemizer) -> None:
+    """A number beyond hibari's number words is a code; it does not break the rules."""
+    utterance = phonemize("Card " + "12" * 3000 + " expired.")
+    assert utterance.phonemes.count("wˈʌn") == 3000
+    assert len(utterance.words) == 3
+
+
+@given(st.text("ab ,.;—", max_size=1500))
+@settings(max_examples=300)
+def test_calls_cover_all_phonemes_in_bounds(phonemes: str) -> None:
+    """However long, the network gets every phoneme once, in order, never more than it reads well."""
+    cuts = list(_calls(phonemes))
+    assert "".join(phonemes[start:end] for start, end in cuts) == phonemes
+    assert all(0 < end - start <= MOST_PHONEMES for start, end in cuts)
