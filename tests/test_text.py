@@ -267,7 +267,7 @@ WHOLE = {
     "file": ["main.py", "v1.2.3", "read-me.tar.gz"],
     "quotation": ["“Oh. Is it? Yes, so.”", '"What? No, no."', "«Война и мир. Да»", "„Ja. Nein, ja!“", "'Yes. No, no.'"],
     "wide quotation": ["《怎么办？好。》", "「はい。そう、ね！」", "『坊っちゃん。』", "（是。不，是。）"],
-    "sign": ["§ 5", "€ 10", "№ 5", "so — ", "Oui !", "Oui ? "],
+    "sign": ["§ 5", "€ 10", "№ 5", "so — ", "so\u00a0so", "Oui !", "Oui ? "],
     "date": ["3, 2024", "King, Jr.", "2024年"],
 }
 
@@ -455,6 +455,16 @@ def test_something_to_say(
     """Every piece has a letter or a digit, where marks do not come in long stretches."""
     text = "".join("".join(part) for part in parts)
     assert all(any(map(str.isalnum, piece)) for piece in cut(text, limit, by_sentence=by_sentence, first=first))
+
+
+@given(st.lists(st.sampled_from(["a", "is", "the", "word", "reading", "sentence"]), min_size=8), st.integers(24, 90))
+@deterministic
+def test_no_tails(words: list[str], limit: int) -> None:
+    """Where words alone decide, no piece is much shorter than need be, the last one included."""
+    pieces = cut(" ".join(words), limit)
+    if len(pieces) > 1:
+        assert min(map(len, pieces)) >= limit // 2 - 8
+        assert min(map(len, pieces[:-2]), default=limit) >= limit - 8
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t \u3000\u2028", " " * 10_000])

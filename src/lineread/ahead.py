@@ -82,40 +82,43 @@ async def _stop(lines: deque[_Line]) -> None:
 
 async def _spoken(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, None]:
     """One segment's chunks: from the cache, from a twin that is in flight, or from the engine."""
-    if known := studio.recall(segment):
+    key = studio.key(segment)
+    if known := studio.recall(segment, key):
         yield known
         return
-    flight = (asyncio.get_running_loop(), segment.key(studio.fingerprint))
     begun = False
 
     def begin() -> AsyncGenerator[Chunk, None]:
         nonlocal begun
         begun = True
-        return _produce(segment, studio)
+        return _produce(segment, key, studio)
 
-    async with aclosing(_flights.join(flight, begin)) as chunks:
+    start = segment.text_start
+    async with aclosing(_flights.join((asyncio.get_running_loop(), key), begin)) as chunks:
         async for chunk in chunks:
-            moved = chunk.moved(segment.text_start)
+            moved = chunk.moved(start)
             yield moved if begun else _free(moved)
 
 
-async def _produce(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, None]:
+async def _produce(segment: Segment, key: str, studio: Studio) -> AsyncGenerator[Chunk, None]:
     """Speak a segment and keep it, in turn with other processes. Spans count from the segment's own words."""
-    async with _turn(segment, studio):
-        source = _once(known) if (known := studio.recall(segment)) else studio.engine.stream(segment)
+    async with _turn(key, studio):
+        known = studio.recall(segment, key)
+        source = _once(known) if known else studio.engine.stream(segment)
         made: list[Chunk] = []
         async with aclosing(source) as chunks:
             async for chunk in chunks:
                 made.append(_own(chunk, segment))
                 if chunk.facts is not None and not known:
-                    _keep(made, chunk.facts, segment, studio)  # now: whoever has the last chunk may leave at once
+                    _keep(made, chunk.facts, key, studio)  # now: whoever has the last chunk may leave at once
                 yield made[-1]
 
 
 def _own(chunk: Chunk, segment: Segment) -> Chunk:
     """An engine's chunk as every twin of the segment can have it: without the white space around its own words."""
     own = chunk.moved(-segment.text_start)
-    return replace(own, span=(max(own.span[0], 0), min(own.span[1], len(segment.text))))
+    span = (max(own.span[0], 0), min(own.span[1], len(segment.text)))
+    return own if span == own.span else replace(own, span=span)
 
 
 def _free(chunk: Chunk) -> Chunk:
@@ -123,19 +126,16 @@ def _free(chunk: Chunk) -> Chunk:
     return chunk if chunk.facts is None else replace(chunk, facts=replace(chunk.facts, characters=0))
 
 
-def _turn(segment: Segment, studio: Studio) -> AbstractAsyncContextManager[None]:
-    if studio.cache is None:
-        return nullcontext()
-    return turn(studio.cache, segment.key(studio.fingerprint))
+def _turn(key: str, studio: Studio) -> AbstractAsyncContextManager[None]:
+    return nullcontext() if studio.cache is None else turn(studio.cache, key)
 
 
 async def _once(chunk: Chunk) -> AsyncGenerator[Chunk, None]:
     yield chunk
 
 
-def _keep(made: list[Chunk], facts: Facts, segment: Segment, studio: Studio) -> None:
+def _keep(made: list[Chunk], facts: Facts, key: str, studio: Studio) -> None:
     """Store a segment that is complete, if the asked engine spoke it: a fallback's sound is not what was asked for."""
     if studio.cache is not None and facts.fingerprint in ("", studio.fingerprint):
         words = tuple(word for chunk in made for word in chunk.words)
-        entry = Entry(b"".join(chunk.pcm for chunk in made), made[0].sample_rate, words, facts)
-        studio.cache.put(segment.key(studio.fingerprint), entry)
+        studio.cache.put(key, Entry(b"".join(chunk.pcm for chunk in made), made[0].sample_rate, words, facts))

@@ -16,17 +16,14 @@ from __future__ import annotations
 import json
 import os
 import struct
-import sys
 import time
 from binascii import crc32
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from lineread import claims
 from lineread.speech import Facts, Word
-
-if sys.platform != "win32":
-    import fcntl
 
 DEFAULT_MAX_BYTES: Final = 2 << 30
 #: Files take whole blocks of a disk; sizes and the bound are counted in them.
@@ -128,23 +125,6 @@ class Pruned(NamedTuple):
     freed: int
 
 
-class Claim:
-    """This process's right to speak a segment, until it is released or the process ends, however it ends."""
-
-    __slots__ = ("_file", "_path")
-
-    def __init__(self, path: str, file: int | None) -> None:
-        self._path = path
-        self._file = file
-
-    def release(self) -> None:
-        """Give the right back. Releasing twice does nothing."""
-        file, self._file = self._file, None
-        if file is not None:
-            _remove(self._path)  # before closing: whoever opened it meanwhile sees that it is gone
-            os.close(file)
-
-
 class Cache:
     """The store of finished segments.
 
@@ -217,7 +197,7 @@ class Cache:
         """
         return os.path.exists(self._path(key))
 
-    def claim(self, key: str) -> Claim | None:
+    def claim(self, key: str) -> claims.Claim | None:
         """The right to speak that segment; None while another process (or another claim of this one) has it.
 
         It is advice: who does not ask is not stopped. Where files cannot be locked everybody gets it.
@@ -225,19 +205,13 @@ class Cache:
         Raises:
             ValueError: That is no key.
         """
-        path = f"{self.root}/locks/{_digits(key)}"
-        if sys.platform == "win32":  # no flock: processes there may speak the same segment twice
-            return Claim(path, None)
+        place = int(_digits(key)[:15], 16)
         try:
             os.makedirs(self.root, 0o700, exist_ok=True)
-            os.makedirs(f"{self.root}/locks", 0o700, exist_ok=True)
-            file = _lock(path)
-        except BlockingIOError:
-            return None
+            return claims.claim(f"{self.root}/claims", place)
         except OSError as error:
             self._remember(error)
-            file = None
-        return Claim(path, file)
+            return claims.Claim("", place)
 
     def stats(self) -> Stats:
         """What is in the store. Looks at every entry's name, not into it."""
@@ -369,17 +343,13 @@ class Cache:
         return _digest(entry.pcm) == digest
 
     def _sweep(self) -> None:
-        """Remove what dead processes left behind: temporary files and locks."""
+        """Remove the temporary files that dead processes left behind."""
         now = time.time()
         for place in _listed(self._entries):
             for item in _listed(place.path):
                 about = _about(item) if item.name.endswith(_TEMPORARY) else None
                 if about and abs(now - about.st_mtime) > STALE_AFTER:
                     _remove(item.path)
-        for item in _listed(f"{self.root}/locks"):
-            with suppress(ValueError):  # not ours
-                if claim := self.claim(_KEY_TAG + item.name):
-                    claim.release()
 
 
 class _BrokenEntry(Exception):
@@ -464,31 +434,6 @@ def _remove(path: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _lock(path: str) -> int:
-    """A locked file, as a descriptor; the lock lives as long as that.
-
-    Raises:
-        BlockingIOError: Somebody else has it.
-    """
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(file, path):
-                return file
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)  # the holder before us released it between our opening and locking: that file has no name now
-
-
-def _is_at(file: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _listed(directory: str) -> list[os.DirEntry[str]]:

@@ -42,12 +42,22 @@ class Job:
     Attributes:
         plan: What will be done.
         studio: Where it will be done.
-        default_path: The file that it is saved to when nobody names one.
+        directory: Where its file goes when nobody names one.
     """
 
     plan: Plan
     studio: pipeline.Studio
-    default_path: str
+    directory: str
+
+    @property
+    def request(self) -> Request:
+        """The request with everything filled in."""
+        return self.plan.request
+
+    @property
+    def default_path(self) -> str:
+        """The file that it is saved to when nobody names one."""
+        return sinks.default_path(self.directory, self.plan.request, self.plan.key)
 
     def chunks(self) -> AsyncGenerator[Chunk, None]:
         """Speak it."""
@@ -128,7 +138,7 @@ class Client:
             LinereadError: See ``lineread.errors``. What is wrong with the request is raised here, before any sound.
         """
         job = self.prepare(request)
-        chunks = Stream(job.plan, job.default_path, _sync.Iteration(job.chunks()))
+        chunks = Stream(job, _sync.Iteration(job.chunks()))
         return chunks if stream else chunks.collect()
 
     @overload
@@ -141,7 +151,7 @@ class Client:
     async def agenerate(self, request: Request, *, stream: bool = False) -> Speech | AsyncStream:
         """As :meth:`generate`, for callers with an event loop."""
         job = self.prepare(request)
-        chunks = AsyncStream(job.plan, job.default_path, job.chunks())
+        chunks = AsyncStream(job, job.chunks())
         return chunks if stream else await chunks.collect()
 
     def prepare(self, request: Request) -> Job:
@@ -158,8 +168,7 @@ class Client:
         if request.instruction and not plan.request.instruction:
             self._say(f"the {engine.name} engine cannot follow an instruction; it speaks without it.")
         studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
-        directory = os.path.join(self.settings.output_dir, OUTPUT_PLACE)
-        return Job(plan, studio, sinks.default_path(directory, plan.request, plan.key))
+        return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE))
 
     def engine(self) -> Engine:
         """The engine that speaks this client's requests, with what belongs around it."""

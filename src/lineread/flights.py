@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
-    from lineread.cache import Cache, Claim
+    from lineread.cache import Cache
+    from lineread.claims import Claim
     from lineread.speech import Chunk
 
 #: Seconds between two looks at what another process does: quick at first, since most of what is waited for is short.

@@ -39,11 +39,15 @@ class Studio:
     cache: Cache | None
     fingerprint: str
 
-    def recall(self, segment: Segment) -> Chunk | None:
-        """The segment as it was spoken before, if the cache has it."""
+    def key(self, segment: Segment) -> str:
+        """The content address of a segment's sound here."""
+        return segment.key(self.fingerprint)
+
+    def recall(self, segment: Segment, key: str) -> Chunk | None:
+        """The segment as it was spoken before, if the cache has it under that key."""
         if self.cache is None:
             return None
-        entry = self.cache.get(segment.key(self.fingerprint))
+        entry = self.cache.get(key)
         return None if entry is None else _chunk(entry, segment)
 
 
@@ -52,7 +56,7 @@ async def speak(plan: Plan, studio: Studio) -> AsyncGenerator[Chunk, None]:
     joiner = Joiner(plan.request.rate)
     segments = _marked(plan.segments())
     for segment, last in segments:
-        known = studio.recall(segment)
+        known = studio.recall(segment, studio.key(segment))
         if known is None:
             rest = chain([(segment, last)], segments)
             break

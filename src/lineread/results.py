@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from lineread import sinks
 from lineread.errors import NoAudio
@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
     from lineread._sync import Iteration
-    from lineread.plan import Plan
-    from lineread.speech import Chunk, Facts
+    from lineread.speech import Chunk, Facts, Request
+
+
+class Job(Protocol):
+    """What a result has to know of the work behind it."""
+
+    @property
+    def request(self) -> Request:
+        """The request with everything filled in."""
+
+    @property
+    def default_path(self) -> str:
+        """The file that the speech is saved to when nobody names one."""
 
 
 class Tally:
@@ -80,7 +91,7 @@ class Speech:
     segments: tuple[Spoken, ...]
     words: tuple[Word, ...]
     path: str | None = None
-    _default_path: str = field(default="")
+    _job: Job = field(kw_only=True)
 
     @property
     def duration(self) -> float:
@@ -136,7 +147,7 @@ class Speech:
             OutputError: It cannot be written there.
             OptionError: The suffix names no format.
         """
-        with sinks.open_file(path, self._default_path, self.format, self.sample_rate) as sink:
+        with sinks.open_file(path, self._job.default_path, self.format, self.sample_rate) as sink:
             sink.write(self.pcm)
         self.path = sink.path
         return self.path
@@ -157,8 +168,8 @@ class Speech:
 class Stream:
     """A speech that is still coming: iterate over it for chunks; leave it early and the work stops."""
 
-    def __init__(self, plan: Plan, default_path: str, chunks: Iteration[Chunk]) -> None:
-        self._collector = _Collector(plan, default_path)
+    def __init__(self, job: Job, chunks: Iteration[Chunk]) -> None:
+        self._collector = _Collector(job)
         self._chunks = chunks
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -189,8 +200,8 @@ class Stream:
 class AsyncStream:
     """A speech that is still coming: ``async for`` over it for chunks; close it early and the work stops."""
 
-    def __init__(self, plan: Plan, default_path: str, chunks: AsyncGenerator[Chunk, None]) -> None:
-        self._collector = _Collector(plan, default_path)
+    def __init__(self, job: Job, chunks: AsyncGenerator[Chunk, None]) -> None:
+        self._collector = _Collector(job)
         self._chunks = chunks
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
@@ -223,9 +234,8 @@ class AsyncStream:
 class _Collector:
     """Makes a speech of chunks."""
 
-    def __init__(self, plan: Plan, default_path: str) -> None:
-        self._request = plan.request
-        self._default_path = default_path
+    def __init__(self, job: Job) -> None:
+        self._job = job
         self._tally = Tally()
         self._parts: list[bytes] = []
         self._words: list[Word] = []
@@ -245,11 +255,11 @@ class _Collector:
         return Speech(
             pcm=b"".join(self._parts),
             sample_rate=self._tally.sample_rate,
-            format=self._request.format,
-            voice=self._request.voice,
+            format=self._job.request.format,
+            voice=self._job.request.voice,
             segments=tuple(self._tally.spoken),
             words=tuple(self._words),
-            _default_path=self._default_path,
+            _job=self._job,
         )
 
 

@@ -176,10 +176,6 @@ def _is_hiragana(character: str) -> bool:
     return "\u3041" <= character <= "\u309f"
 
 
-def _is_katakana(character: str) -> bool:
-    return "\u30a0" <= character <= "\u30ff" or "\uff66" <= character <= "\uff9f"
-
-
 def _is_flag(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 

@@ -88,6 +88,9 @@ def test_another_shape_is_parsed_plainly(name: str, value: object) -> None:
         assert {**found} == value  # type: ignore[dict-item]
 
 
+VALUES = st.text("abcˈə", max_size=3)
+
+
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_characters='"\\', exclude_categories=["C"]), min_size=1),
@@ -132,98 +135,18 @@ def check_places(text: str, utterance: Utterance) -> None:
         assert shared or one.end <= other.first
 
 
-ODDITIES = [
-    "Dr.",
-    "St.",
-    "Jan.",
-    "5th",
-    "10km",
-    "$5",
-    "£3.2",
-    "billion",
-    "1/2",
-    "3-4",
-    "—",
-    "–",
-    "...",
-    '"',
-    "'",
-    "(",
-    ")",
-    "#",
-    "@",
-    "%",
-    "&",
-    "*",
-    "_",
-    "-",
-    "/",
-    "|",
-    "~",
-    "=",
-    "<",
-    ">",
-    "!",
-    "?",
-    ".5",
-    "5.",
-    "1,000",
-    "00",
-    "007",
-    "2020",
-    "1999's",
-    "20s",
-    "3rd",
-    "A.M.",
-    "U.S.",
-    "e.g.",
-    "etc.",
-    "O'Neil",
-    "it's",
-    "XIV",
-    "Chapter",
-    "Henry",
-    "²",
-    "½",
-    "é",
-    "ß",
-    "µ",
-    "°",
-    "C",
-    "20°C",
-    "-5",
-    "+5",
-    "¥500",
-    "Rs.",
-    "100",
-    "50¢",
-    "a@b.com",
-    "www.x.org",
-    "C++",
-    "3D",
-    "1.2.3",
-    "12:30",
-    "25:99",
-    "9:30am",
-    "0x1F",
-    "___",
-    "“",
-    "”",
-    "«",
-    "…",
-    "•",
-    "©",
-    "1-800-555-1234",
-    "2019-10-12",
-    "13/13/2019",
-    "😀",
-]
+ODDITIES = (
+    "Dr. St. Jan. 5th 10km $5 £3.2 billion 1/2 3-4 — – ... \" ' ( ) # @ % & * _ - / | ~ = < > ! ? .5 5. 1,000 00 007"
+    " 2020 1999's 20s 3rd A.M. U.S. e.g. etc. O'Neil it's XIV Chapter Henry ² ½ é ß µ ° C 20°C -5 +5 ¥500 Rs. 100 50¢"
+    " a@b.com www.x.org C++ 3D 1.2.3 12:30 25:99 9:30am 0x1F ___ “ ” « … • © 1-800-555-1234 2019-10-12 13/13/2019 😀"
+)
 
 
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(ODDITIES) | st.text("abcdeghiorstuxyzABMSTéñ'-0123456789.,", min_size=1, max_size=8),
+            st.sampled_from(ODDITIES.split())
+            | st.text("abcdeghiorstuxyzABMSTéñ'-0123456789.,", min_size=1, max_size=8),
             st.sampled_from([" ", " ", " ", "  ", "\n", "", ", ", "—"]),
         ),
         min_size=1,
@@ -273,8 +196,7 @@ def test_brackets_of_the_text_are_text(phonemize: Phonemizer) -> None:
 
 def test_emoji_leave_no_gap(phonemize: Phonemizer) -> None:
     """Signs without a reading are skipped as if they were not there."""
-    assert phonemize("Well 😀 done 👍🏽!").phonemes == phonemize("Well done!").phonemes.replace("!", "") or True
-    assert "  " not in phonemize("Well 😀 😀 done.").phonemes
+    assert phonemize("😀 Well 😀 😀 done. 👍🏽").phonemes == phonemize("Well done.").phonemes
 
 
 def test_endless_digits_are_read_one_by_one(phonemize: Phonemizer) -> None:

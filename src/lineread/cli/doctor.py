@@ -12,7 +12,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from lineread import _sync, config, sinks
+from lineread import _sync, catalogue, config, sinks
 from lineread.cache import Cache
 from lineread.cli import options
 from lineread.client import OUTPUT_PLACE, Client
@@ -133,6 +133,9 @@ def _engine(name: str, client: Client) -> Finding:
 
 def _choice(settings: Settings) -> Finding:
     chosen = settings.engine or ("dashscope" if settings.key else "builtin")
+    if chosen not in registry.names():
+        hint = catalogue.suggestion(chosen, registry.names(), f"Choose one of {', '.join(registry.names())}.")
+        return Finding("default", BAD, f"there is no engine {chosen!r}, which is set", hint)
     why = "as set" if settings.engine else "since there is a key" if settings.key else "since there is no key"
     return Finding("default", NOTE, f"{chosen} speaks when no engine is named, {why}")
 

@@ -104,8 +104,8 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def terminal_width() -> int:
-    """Cells of a line of the terminal."""
+    """Cells of a line of the terminal; 80 where it does not tell."""
     try:
-        return os.get_terminal_size(2).columns
+        return os.get_terminal_size(2).columns or 80
     except OSError:
         return 80

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+from lineread.cli import options
+
 if TYPE_CHECKING:
     from lineread.results import Tally
     from lineread.speech import Chunk
@@ -42,6 +44,7 @@ class Progress:
         rest = (now - self._begun) * (1 / done - 1) if done else 0.0
         bar = "█" * round(done * _BAR) + "░" * (_BAR - round(done * _BAR))
         line = f"{bar} {done:4.0%}  {len(tally.spoken)} segments  {tally.duration:.0f} s of audio  {rest:.0f} s left"
+        line = options.narrow(line, options.terminal_width() - 1)  # a line that breaks cannot be cleared
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:

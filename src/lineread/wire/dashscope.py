@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import pybase64
+
 from lineread.errors import (
     BadReply,
     EngineError,
@@ -30,7 +32,7 @@ from lineread.errors import (
 from lineread.wire import sse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 #: Where speech is asked for, under the base URL.
 PATH: Final = "/services/aigc/multimodal-generation/generation"
@@ -98,6 +100,16 @@ class Reply:
         """Nothing comes after it."""
         return self.finish_reason == "stop"
 
+    def after(self, before: Reply) -> Reply:
+        """What this reply and those before it say together: all sound, the latest facts."""
+        return Reply(
+            audio=before.audio + self.audio,
+            url=self.url or before.url,
+            finish_reason=self.finish_reason,
+            characters=self.characters or before.characters,
+            request_id=self.request_id or before.request_id,
+        )
+
 
 def decode_reply(body: str | bytes, *, hide: Callable[[str], str] = str) -> Reply:
     """The reply in a body, or in the data of an event, that came with status 200.
@@ -141,6 +153,30 @@ def decode_event(event: sse.Event, *, hide: Callable[[str], str] = str) -> Reply
     if event.event == "error" or (event.status or 200) >= 400:
         raise decode_error(event.status or 500, event.data.encode(), hide=hide)
     return decode_reply(event.data, hide=hide)
+
+
+def decode_events(events: Iterable[sse.Event], *, hide: Callable[[str], str] = str) -> Iterator[Reply]:
+    """One reply for events that arrived together, so that whatever comes after has one chunk to handle and not ten.
+
+    Nothing is read past the last reply of a stream.
+
+    Raises:
+        EngineError: One of them tells of an error; the reply for those before it comes first.
+    """
+    said: Reply | None = None
+    failure: EngineError | None = None
+    try:
+        for event in events:
+            reply = decode_event(event, hide=hide)
+            said = reply if said is None else reply.after(said)
+            if said.finished:
+                break
+    except EngineError as error:
+        failure = error
+    if said is not None:
+        yield said
+    if failure is not None:
+        raise failure
 
 
 def decode_error(
@@ -470,7 +506,7 @@ def _bytes(data: object, fields: Mapping[str, Any]) -> bytes:
         return b""
     try:
         if isinstance(data, str):
-            return binascii.a2b_base64(data, strict_mode=True)
+            return pybase64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         pass
     raise BadReply(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PACKED: Final = ("lexicon_us_gold.json.gz", "lexicon_us_silver.json.gz", "tagger.json.gz")
 _GZIP: Final = 16 + zlib.MAX_WBITS
+_DECODER: Final = json.JSONDecoder()
 _BLOCK: Final = 8192  # bytes searched for one entry: a microsecond
 _NESTED: Final = 256  # no entry of the sorted tables is longer, in bytes
 
@@ -97,7 +98,7 @@ _MISSING: Final = object()
 
 
 class SortedTable(_Table):
-    """A JSON object that is compact, sorted by key, and whose values are strings or flat objects of strings.
+    """A JSON object that is compact, sorted by key, and nested no deeper than one level.
 
     A small index says in which block of the bytes a key would be; the block is searched.
     """
@@ -111,7 +112,7 @@ class SortedTable(_Table):
     @classmethod
     def over(cls, raw: bytes) -> SortedTable | None:
         """A table over these bytes; None if they have another shape."""
-        if not (raw.startswith(b'{"') and raw.endswith((b'"}', b"}}"))) or b"\\" in raw:
+        if not (raw.startswith(b'{"') and raw.endswith((b'"}', b"}}"))) or b"\\" in raw or b'": ' in raw:
             return None
         places = [1]
         while (place := _entry_after(raw, places[-1] + _BLOCK)) > 0:
@@ -129,12 +130,8 @@ class SortedTable(_Table):
         while (start := self._raw.find(entry, start, end)) >= 0:
             start += len(entry)
             if not _is_nested(self._raw, start):
-                return self._value(start)
+                return _DECODER.raw_decode(self._raw[start:end].decode())[0]
         return _MISSING
-
-    def _value(self, start: int) -> object:
-        closing = b"}" if self._raw.startswith(b"{", start) else b'"'
-        return json.loads(self._raw[start : self._raw.index(closing, start + 1) + 1])
 
     def _all(self) -> Mapping[str, object]:
         return json.loads(self._raw)  # type: ignore[no-any-return]  # `over` saw that it is an object

@@ -37,7 +37,7 @@ class Caller(Service):
         said = Reply()
         async with aclosing(self.replies(_call(segment))) as replies:
             async for reply in replies:
-                said = _merged(said, reply)
+                said = replace(reply.after(said), audio=b"")
                 for chunk in line.take(reply.audio):
                     yield chunk
         if line.silent and said.url:
@@ -103,13 +103,4 @@ def _call(segment: Segment) -> Synthesis:
         instructions=request.instruction,
         speech_rate=request.rate,
         pitch_rate=request.pitch,
-    )
-
-
-def _merged(before: Reply, now: Reply) -> Reply:
-    """What all replies so far say together, their sound left out."""
-    return Reply(
-        url=now.url or before.url,
-        characters=now.characters or before.characters,
-        request_id=now.request_id or before.request_id,
     )

@@ -187,8 +187,8 @@ class Service:
             while not ended:
                 part = await exchange.part()
                 ended = not part
-                for event in decoder.feed(part) if part else decoder.flush():
-                    reply = wire.decode_event(event, hide=hide)
+                events = decoder.feed(part) if part else decoder.flush()
+                for reply in wire.decode_events(events, hide=hide):
                     request_id = reply.request_id or request_id
                     if reply.finished:
                         await exchange.drain()

@@ -1,0 +1,156 @@
+"""``lineread doctor``: what is found, whether it is good, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineread.cli import main
+from support import install
+
+Findings = Callable[..., dict[str, dict[str, Any]]]
+
+
+@pytest.fixture
+def findings(capsys: pytest.CaptureFixture[str]) -> Findings:
+    """Runs the doctor and gives its findings by name. The network is left alone unless asked for."""
+
+    def run(*arguments: str, status: int = 0, network: bool = False) -> dict[str, dict[str, Any]]:
+        command = ["doctor", "--json", *arguments, *([] if network else ["--no-network"])]
+        assert main(command) == status
+        found = json.loads(capsys.readouterr().out)
+        for finding in found:
+            assert set(finding) == {"what", "state", "line", "remedy"}
+            assert finding["state"] in {"ok", "bad", "note"}
+            assert finding["remedy"] or finding["state"] != "bad", finding
+        return {finding["what"]: finding for finding in found}
+
+    return run
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The base URL of something on this machine that answers every request."""
+    ready = threading.Event()
+    loop = asyncio.new_event_loop()
+    address: list[int] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        address.append(server.sockets[0].getsockname()[1])
+        ready.set()
+        async with server:
+            await stop.wait()
+
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(5)
+    yield f"http://127.0.0.1:{address[0]}/api/v1"
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(5)
+    loop.close()
+
+
+def test_a_fresh_machine(findings: Findings) -> None:
+    """Without a key and a network it says which voice speaks, that it does, and how to get the other one."""
+    found = findings()
+    assert list(found)[:2] == ["lineread", "key"]
+    assert (found["key"]["state"], "DASHSCOPE_API_KEY" in found["key"]["remedy"]) == ("note", True)
+    assert (found["engine builtin"]["state"], "speaks" in found["engine builtin"]["line"]) == ("ok", True)
+    assert found["engine dashscope"]["state"] == "note"
+    assert found["default"]["line"].startswith("builtin speaks")
+    assert (found["cache"]["state"], found["output"]["state"]) == ("ok", "ok")
+    assert "service" not in found
+
+
+def test_the_key_is_found_and_not_shown(
+    findings: Findings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It tells where the key lies, and never the key."""
+    Path(".env").write_text("DASHSCOPE_API_KEY=sk-topsecret\n")
+    found = findings()
+    assert (found["key"]["state"], ".env" in found["key"]["line"]) == ("ok", True)
+    assert found["engine dashscope"]["state"] == "ok"
+    assert found["default"]["line"].startswith("dashscope speaks")
+    assert "topsecret" not in json.dumps(found)
+    assert main(["doctor", "--no-network"]) == 0
+    assert "topsecret" not in "".join(capsys.readouterr())
+
+
+def test_a_service_that_answers(findings: Findings, service: str) -> None:
+    """A service that answers at all, with whatever status, is within reach."""
+    found = findings("--base-url", service, network=True)
+    assert found["service"]["state"] == "ok"
+    assert "127.0.0.1" in found["service"]["line"]
+
+
+def test_a_service_that_does_not_answer(findings: Findings) -> None:
+    """Nobody there: it is said, with what to do, and the machine's own voice still counts."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        found = findings("--base-url", f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1", network=True)
+    assert found["service"]["state"] == "bad"
+    assert found["engine builtin"]["state"] == "ok"
+
+
+def test_a_broken_store_and_an_unwritable_place(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the way of cache and output is named, with the variable that leads elsewhere."""
+    Path("file").touch()
+    monkeypatch.setenv("LINEREAD_CACHE_DIR", str(Path("file").resolve() / "cache"))
+    monkeypatch.setenv("OUTPUT_DIR", str(Path("file").resolve() / "out"))
+    found = findings()
+    assert (found["cache"]["state"], "LINEREAD_CACHE_DIR" in found["cache"]["remedy"]) == ("bad", True)
+    assert (found["output"]["state"], "OUTPUT_DIR" in found["output"]["remedy"]) == ("bad", True)
+
+
+def test_an_engine_that_does_not_exist(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt engine in the settings would fail every request; the doctor finds it."""
+    monkeypatch.setenv("LINEREAD_ENGINE", "bultin")
+    found = findings()
+    assert (found["default"]["state"], "builtin" in found["default"]["remedy"]) == ("bad", True)
+
+
+def test_an_installed_engine_that_is_broken(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines of other packages are tried as well, and one that fails does not keep the doctor from the rest."""
+    install(tmp_path / "site", "bad_engine", "1 / 0", bad="bad_engine:X")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    found = findings()
+    assert found["engine bad"]["state"] == "bad"
+    assert found["engine builtin"]["state"] == "ok"
+
+
+def test_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For people each finding is a line with its mark, and the remedy stands below it."""
+    monkeypatch.setenv("LINEREAD_PLAYER", "no-such-player")
+    assert main(["doctor", "--no-network"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("✓ engine builtin") for line in lines)
+    at = next(number for number, line in enumerate(lines) if "no-such-player" in line)
+    assert lines[at + 1].lstrip().startswith("→ ")
+    assert len({line.index("  ", 2) for line in lines if line[0] in "✓✗·"}) >= 1
+
+
+def test_it_leaves_no_trace(findings: Findings) -> None:
+    """Examining changes nothing: no file in the working directory, no line in the store."""
+    findings()
+    assert list(Path().iterdir()) == []
+    store = Path(os.environ["XDG_CACHE_HOME"]) / "lineread"
+    assert not [path for path in store.rglob("*") if path.is_file() and path.stat().st_size > 5000]

@@ -1,0 +1,153 @@
+"""Ctrl-C: the command ends at once, in silence, with status 130, and leaves neither half a file nor a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import install
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there Ctrl-C is no signal to send")
+
+#: Seconds in which an interrupted command has to be gone, on a busy machine.
+SOON = 5
+
+SLOW = """
+import asyncio
+from pathlib import Path
+from lineread import Chunk, Engine
+
+class Slow(Engine):
+    name = "slow"
+
+    async def stream(self, segment):
+        yield Chunk(b"\\x00\\x10" * 24000, 24000, 0, segment.span)
+        Path("begun").touch()
+        await asyncio.sleep(3600)
+"""
+
+#: Takes all sound, and goes on "playing" for ever.
+PLAYER = """
+import os, sys, time
+from pathlib import Path
+Path("player.pid").write_text(str(os.getpid()))
+while sys.stdin.buffer.read(1000):
+    Path("playing").touch()
+Path("heard").touch()
+time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A place with an engine that never comes to an end."""
+    install(tmp_path / "site", "slow_engine", SLOW, slow="slow_engine:Slow")
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def player() -> str:
+    Path("player.py").write_text(PLAYER)
+    return f"{sys.executable} player.py"
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def interrupted(*arguments: str, site: Path, sign: str = "begun", signals: int = 1, **environ: str) -> bytes:
+    """Run a command, interrupt it once a sign has appeared, and see that it ends as it should. Gives its output."""
+    environment = {**os.environ, "PYTHONPATH": str(site), **environ}
+    with subprocess.Popen(
+        [sys.executable, "-m", "lineread", *arguments],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+    ) as process:  # fmt: skip
+        try:
+            until(lambda: Path(sign).exists())
+            for _ in range(signals):
+                process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=SOON)
+        finally:
+            process.kill()
+    assert errors == b""
+    assert process.returncode == 130
+    return output
+
+
+def sounds() -> list[Path]:
+    return [path for path in Path().rglob("*") if path.is_file() and path.suffix in {".wav", ".part", ".mp3"}]
+
+
+@pytest.mark.parametrize("target", [[], ["-o", "x.wav"], ["-o", "x.mp3"]])
+def test_while_speaking(target: list[str], site: Path) -> None:
+    """No file appears, neither under its name nor beside it, and nothing is printed."""
+    assert interrupted("say", "-e", "slow", *target, "Hello there.", site=site) == b""
+    assert sounds() == []
+
+
+def test_while_streaming(site: Path) -> None:
+    """What was streamed until then has arrived; the end of a stream that breaks off is not made up."""
+    errors, rest = _interrupted_reader("say", "-e", "slow", "-o", "-", "--format", "pcm", "Hello there.", site=site)
+    assert (errors, len(rest) <= 48_000) == (b"", True)
+
+
+def _interrupted_reader(*arguments: str, site: Path | None = None) -> tuple[bytes, bytes]:
+    """Interrupt a command once the first bytes of its output have come. Gives its errors and the rest of its output."""
+    environment = {**os.environ, "PYTHONPATH": str(site or "")}
+    command = [sys.executable, "-m", "lineread", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            assert len(process.stdout.read(64)) == 64
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=SOON)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    return errors, rest
+
+
+def test_an_impatient_user(site: Path) -> None:
+    """Pressing the keys several times does not make it noisy."""
+    interrupted("say", "-e", "slow", "-o", "x.wav", "Hello there.", site=site, signals=2)
+
+
+def test_a_generated_request(site: Path) -> None:
+    """``generate`` ends the same way, without a response."""
+    request = '{"text": "Hello there.", "voice": "Cherry"}'
+    assert interrupted("generate", "-e", "slow", "--request", request, "--print-response", site=site) == b""
+    assert sounds() == []
+
+
+@pytest.mark.parametrize(("engine", "sign"), [("slow", "playing"), ("fake", "heard")])
+def test_while_playing(engine: str, sign: str, site: Path, player: str) -> None:
+    """The player falls silent at once, whether sound is still to come or all of it was handed over."""
+    interrupted("say", "-e", engine, "--play", "Hello there.", site=site, sign=sign, LINEREAD_PLAYER=player)
+    pid = int(Path("player.pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert sounds() == []
+
+
+def test_a_file_is_safe_before_its_playing_ends(site: Path, player: str) -> None:
+    """Interrupting the playing does not take away the file that was written whole before."""
+    interrupted("say", "-e", "fake", "--play", "-o", "x.wav", "Hello there.", site=site, sign="heard",
+                LINEREAD_PLAYER=player)  # fmt: skip
+    assert Path("x.wav").stat().st_size == 44 + 2 * round(0.6 * 24_000)
+
+
+def test_the_neural_voice_can_be_interrupted() -> None:
+    """The built-in voice renders in threads of its own; they do not hold up the end."""
+    text = "Here is a sentence that takes a while to say, and then there is more of it. " * 40
+    errors, _ = _interrupted_reader("say", "-e", "builtin", "--no-cache", "--stream", "--json", text)
+    assert errors == b""
