@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
 #: Phonemes that are rests, quotation marks or brackets: a word is spoken between them.
 _SILENT: Final = frozenset(' ;:,.!?—…"“”()')
-#: Characters without sound or width that would only keep a word from being found in the lexicon.
-_INVISIBLE: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f"))
+#: Characters without sound that keep hibari from finding a word. A quotation mark makes it read "Don't" as a name.
+_SOUNDLESS: Final = dict.fromkeys(map(ord, "\"“”„«»\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f"))
 _WORD: Final = re.compile(r"\S+")
 #: hibari's number words end at 10^36; whoever writes more digits in a row than these means a code, read one by one.
 _CODE: Final = re.compile(r"\d{16,}")
+_UNUSUAL: Final = re.compile(r"[^\w\s.,;:!?'-]|_")
+#: What rules of a thousand lines raise when a text is stranger than they are.
+_STUMBLES: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,38 +123,51 @@ class Phonemizer:
         Raises:
             Refused: hibari breaks on this text.
         """
+        phonemes, groups = self._gather(self._tokens(text))
+        return Utterance(phonemes, tuple(self._vocabulary[one] for one in phonemes), tuple(_places(text, groups)))
+
+    def _tokens(self, text: str) -> list[_Token]:
         try:
-            with self._lock:
-                tokens = self._rules.phonemize_tokens(self._rules.tokenize(self._normalize(_plain(text))))
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # Rules of a thousand lines meet any text that there is; a caller gets an error of ours.
+            return self._apply(_plain(text))
+        except _STUMBLES:
+            pass  # over signs that no one speaks, as a rule
+        try:
+            return self._apply(_bare(text))
+        except _STUMBLES as error:
             raise Refused(
                 "The built-in voice stumbles over something in this text.",
                 remedy="Write numbers and symbols in words, or speak it with another engine.",
             ) from error
-        phonemes, groups = self._gather(tokens)
-        return Utterance(phonemes, tuple(self._vocabulary[one] for one in phonemes), tuple(_places(text, groups)))
+
+    def _apply(self, text: str) -> list[_Token]:
+        with self._lock:
+            return self._rules.phonemize_tokens(self._rules.tokenize(self._normalize(text)))
 
     def _gather(self, tokens: Sequence[_Token]) -> tuple[str, list[_Group]]:
         """The phonemes of all tokens, and the words that they make."""
-        phonemes = ""
+        phonemes = sound = key = ""
         groups = []
-        start, key = 0, ""
         for number, token in enumerate(tokens, 1):
-            phonemes += "".join(one for one in token.phonemes or "" if one in self._vocabulary)
+            sound += "".join(one for one in token.phonemes or "" if one in self._vocabulary)
             key += token.text
             if token.whitespace or number == len(tokens):
+                sound = sound.strip()
+                start = len(phonemes) + bool(phonemes and sound)
+                phonemes = f"{phonemes} {sound}".strip()
                 groups.append(_group(key, phonemes, start))
-                if phonemes and not phonemes.endswith(" "):
-                    phonemes += " "
-                start, key = len(phonemes), ""
-        return phonemes.rstrip(), groups
+                sound = key = ""
+        return phonemes, groups
 
 
 def _plain(text: str) -> str:
     """The text without what the rules would trip over; as many words, in the same places."""
-    text = unicodedata.normalize("NFC", text).translate(_INVISIBLE).replace("](", "] (")
+    text = unicodedata.normalize("NFC", text).translate(_SOUNDLESS).replace("](", "] (")
     return _CODE.sub(lambda digits: " ".join(digits[0]), text)
+
+
+def _bare(text: str) -> str:
+    """Letters, digits and common punctuation; as many words, in the same places."""
+    return _UNUSUAL.sub("", unicodedata.normalize("NFKC", _plain(text)))
 
 
 def _key(word: str) -> str:

@@ -114,6 +114,8 @@ class SortedTable(_Table):
         """A table over these bytes; None if they have another shape."""
         if not (raw.startswith(b'{"') and raw.endswith((b'"}', b"}}"))) or b"\\" in raw or b'": ' in raw:
             return None
+        if not raw.count(b"{") == raw.count(b"}") == raw.count(b'":{') + 1:
+            return None
         places = [1]
         while (place := _entry_after(raw, places[-1] + _BLOCK)) > 0:
             places.append(place)
@@ -138,11 +140,12 @@ class SortedTable(_Table):
 
 
 def _entry_after(raw: bytes, place: int) -> int:
-    """Where the first entry at or after that place begins, or 0."""
-    found = raw.find(b',"', place)
-    if found >= 0 and _is_nested(raw, found):
-        found = raw.find(b'},"', found) + 1
-    return max(0, found + 1)
+    """Where the first entry after that place begins, or 0."""
+    comma = raw.find(b',"', place)
+    if comma >= 0 and _is_nested(raw, comma):
+        brace = raw.find(b'},"', comma)
+        comma = brace + 1 if brace >= 0 else -1
+    return comma + 1
 
 
 def _is_nested(raw: bytes, place: int) -> bool:
