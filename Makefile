@@ -1,38 +1,22 @@
-# Everything a contributor runs. `make check` is what CI runs.
+# Shorthands for contributors. `make check` is what CI runs.
 PYTHON ?= .venv/bin/python
-BIN := $(dir $(PYTHON))
 
-.PHONY: check format lint types layers test docs docs-write fuzz bench
+.PHONY: check format docs fuzz bench
 
-check: lint types layers docs test
+check:
+	$(PYTHON) scripts/check.py
 
 format:
-	$(BIN)ruff format .
-	$(BIN)ruff check --fix .
-
-lint:
-	$(BIN)ruff format --check .
-	$(BIN)ruff check .
-
-types:
-	$(BIN)mypy
-	$(BIN)mypy --strict tests/typing/api.py
-
-layers:
-	$(BIN)lint-imports
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
 
 docs:
-	$(PYTHON) docs/generate.py --check
-
-docs-write:
 	$(PYTHON) docs/generate.py
-
-test:
-	$(BIN)pytest
+	$(PYTHON) docs/waveform.py
 
 fuzz:
 	for fuzzer in tests/fuzz/fuzz_*.py; do $(PYTHON) $$fuzzer 20 || exit 1; done
 
 bench:
-	$(PYTHON) -m pip install -q '.[bench]'
+	$(PYTHON) -m pip install -q -e '.[bench]'
 	$(PYTHON) bench/run.py

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NOTE = "<!-- Written by docs/generate.py from the code. Edit the code, then run `make docs-write`. -->\n"
+NOTE = "<!-- Written by docs/generate.py from the code. Edit the code, then run `make docs`. -->\n"
 
 
 def main() -> int:
@@ -22,7 +22,7 @@ def main() -> int:
         return 0
     stale = [name for name, text in pages.items() if (HERE / name).read_text(encoding="utf-8") != text]
     for name in stale:
-        print(f"docs/{name} is not what the code says; run `make docs-write`", file=sys.stderr)
+        print(f"docs/{name} is not what the code says; run `make docs`", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -22,7 +22,9 @@ def _blocks(text: str, language: str) -> list[str]:
 @pytest.mark.parametrize("block", _blocks(README, "python"))
 def test_python_of_the_readme_runs(block: str) -> None:
     """Every Python block runs as it stands, offline and without a key."""
-    done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert Path("hello.wav").exists() or done.stdout
 
@@ -35,7 +37,7 @@ def test_commands_of_the_readme_run() -> None:
         if "--play" in line or "ffplay" in line:
             continue
         words = shlex.split(line, comments=True)
-        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, (line, done.stderr)
         assert done.stdout
 

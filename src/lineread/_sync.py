@@ -151,8 +151,7 @@ class _Pump(Generic[T]):
             end = _END if self._stopped else _Failure(self._cut_off(error))
         except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread and raised there
             end = _Failure(error)
-        finally:
-            self._items.put(end)
+        self._items.put(end)
 
     def _cut_off(self, error: BaseException) -> BaseException:
         """What a caller gets whose work was cancelled by somebody else. It must not take that for the end."""

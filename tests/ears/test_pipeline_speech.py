@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ears.listening import errors, heard, plain
 from lineread import Client, Request
 from lineread.plan import make
 from lineread.results import Speech
-from ears.listening import errors, heard, plain
 
 pytestmark = pytest.mark.ears
 

@@ -26,7 +26,7 @@ def streamed() -> None:
     assert_type(stream.collect(), Speech)
 
 
-def either(stream: bool) -> None:
+def either(*, stream: bool) -> None:
     assert_type(tts.generate(text="Hello.", voice="Cherry", stream=stream), Speech | Stream)
 
 

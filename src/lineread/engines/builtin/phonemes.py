@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Phonemes that are rests, quotation marks or brackets: a word is spoken between them.
 _SILENT: Final = frozenset(' ;:,.!?—…"“”()')
 #: Characters without sound that keep hibari from finding a word. A quotation mark makes it read "Don't" as a name.
-_SOUNDLESS: Final = dict.fromkeys(map(ord, "\"“”„«»\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f"))
+_SOUNDLESS: Final = dict.fromkeys(map(ord, '"“”„«»\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f'))
 _WORD: Final = re.compile(r"\S+")
 #: hibari's number words end at 10^36; whoever writes more digits in a row than these means a code, read one by one.
 _CODE: Final = re.compile(r"\d{16,}")
