@@ -45,4 +45,4 @@ def clean_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(work)
     yield
     if "lineread.tts" in sys.modules:
-        sys.modules["lineread.tts"]._client.cache_clear()
+        sys.modules["lineread.tts"]._clients.clear()

@@ -261,6 +261,14 @@ def test_one_client_for_many_threads() -> None:
         assert [speech.pcm for speech in pool.map(client.generate, requests)] == expected
 
 
+async def test_clients_do_not_share_what_is_not_theirs(tmp_path: Path) -> None:
+    """Two clients with the same words at the same time use each its own engine, and each pays for itself."""
+    engines = [Fake(otherwise=Act(delay=0.02)) for _ in range(2)]
+    clients = [Client(engine=engine, cache_dir=tmp_path / str(at)) for at, engine in enumerate(engines)]
+    await asyncio.gather(*(client.agenerate(REQUEST) for client in clients))
+    assert [len(engine.calls) for engine in engines] == [1, 1]
+
+
 async def test_sync_and_async_are_the_same() -> None:
     """Both faces give the same sound, words and facts for the same request."""
     client = Client(engine=Fake(), cache=False)

@@ -208,9 +208,10 @@ def test_settings_come_explicit_then_environment_then_file(monkeypatch: pytest.M
 def test_the_defaults() -> None:
     """Nothing set: no engine of choice, no key, Beijing, two gigabytes of cache in the user's place, ``output``."""
     settings = config.resolve()
+    home, cache = os.environ["HOME"], os.environ["XDG_CACHE_HOME"]
     assert dataclasses.asdict(settings) == {
         "engine": None, "fallback": None, "key": None, "key_source": "", "base_url": BEIJING, "region": "cn-beijing",
-        "workspace": None, "cache_dir": os.path.join(os.environ["XDG_CACHE_HOME"], "lineread"),
+        "workspace": None, "cache_dir": f"{cache}/lineread", "state_dir": f"{home}/.local/state/lineread",
         "cache_bytes": 2 << 30, "output_dir": "output", "player": None,
     }  # fmt: skip
     assert config.resolve(cache=False).cache_dir is None
@@ -246,7 +247,7 @@ def test_an_environment_can_be_given() -> None:
         ("engine = ['x']", ["engine", "string"]),
         ("engine = ", ["config.toml", "Invalid value"]),
         ('cache_size = "much"', ["'much'", "500M"]),
-        ('base_url = "dashscope.example"', ["dashscope.example", "https://"]),
+        ('base_url = "dashscope.example"', ["base URL", "https://"]),
         (b'engine = "\xff"', ["config.toml"]),
         ('api_key = "sk-topsecret"', ["api_key"]),
     ],
@@ -331,6 +332,26 @@ def test_impossible_endpoints(settings: dict[str, str]) -> None:
     refused(**settings)
 
 
+def test_the_nearest_level_decides_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for a region in person does not get the base URL that the environment has, and the other way round."""
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "https://env.example/api/v1")
+    config_file('region = "singapore"\nworkspace = "ws-1"\n')
+    assert config.resolve().base_url == "https://env.example/api/v1"
+    assert config.resolve().workspace == "ws-1"
+    assert config.resolve(region="cn-beijing").base_url == "https://ws-1.cn-beijing.maas.aliyuncs.com/api/v1"
+    monkeypatch.delenv("DASHSCOPE_HTTP_BASE_URL")
+    assert config.resolve().region == "ap-southeast-1"
+    monkeypatch.setenv("DASHSCOPE_API_REGION", "cn-beijing")
+    assert config.resolve().region == "cn-beijing"
+    assert config.resolve(base_url="https://own.example").base_url == "https://own.example"
+
+
+def test_the_services_own_hosts_get_the_key_over_tls_only() -> None:
+    """A base URL of the service that lacks the s is mended; any other host is the user's own affair."""
+    assert config.resolve(base_url="http://dashscope.aliyuncs.com/api/v1").base_url == BEIJING
+    assert config.resolve(base_url="http://aliyuncs.com.example/v1").base_url == "http://aliyuncs.com.example/v1"
+
+
 def test_a_region_without_qwen_tts_names_those_with() -> None:
     """The error for a region lists the ones that serve."""
     with pytest.raises(LinereadError, match=r"cn-beijing .*ap-southeast-1"):
@@ -366,7 +387,7 @@ def test_whoever_keeps_settings_can_tell_when_they_change(monkeypatch: pytest.Mo
         assert changed()
         path.unlink()
         assert changed()
-    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"):
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
         monkeypatch.setenv(name, "/elsewhere")
         assert changed(), name
     monkeypatch.setenv("UNRELATED", "x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,8 @@ def test_saving() -> None:
     """A path's suffix names the format; without a path it is the default one, and an existing URL is kept."""
     speech = stream(format="flac").collect()
     assert speech.path is None
-    assert speech.save("named.wav") == speech.path == "named.wav"
+    assert speech.save("named.wav") == "named.wav"
+    assert speech.path == os.path.abspath("named.wav")
     assert Path("named.wav").read_bytes().startswith(b"RIFF")
     assert speech.save(Path("named.pcm")) == "named.pcm"
     assert Path("named.pcm").read_bytes() == speech.pcm
@@ -164,6 +166,15 @@ def test_collecting_the_rest() -> None:
     assert rest.segments[0].start == pytest.approx(0)
     assert rest.segments[-1].end == pytest.approx(rest.duration)
     assert all(0 <= word.start <= word.end <= rest.duration for word in rest.words)
+
+
+def test_a_stream_that_was_read_is_not_collected_again() -> None:
+    """Collecting after the last chunk was taken is told apart from an engine that gave no sound."""
+    whole = stream()
+    assert list(whole)
+    with pytest.raises(NoAudio) as caught:
+        whole.collect()
+    assert caught.value.code == "stream_consumed"
 
 
 def test_a_stream_closes_what_is_behind_it() -> None:

@@ -54,11 +54,13 @@ def test_text_and_voice_are_required() -> None:
             tts.generate(**arguments)  # type: ignore[call-overload]
 
 
-def test_what_is_not_an_argument_is_refused() -> None:
+@pytest.mark.parametrize("name", ["volumne", "instructions", "notice", "sample_rate"])
+def test_what_is_not_an_argument_is_refused(name: str) -> None:
     """A misspelt or unknown extra is an error of the call, not something to pass over."""
-    for name in ("volumne", "instructions", "notice", "sample_rate"):
-        with pytest.raises(TypeError, match=name):
-            tts.generate("Hello.", "Cherry", engine="fake", **{name: 1})  # type: ignore[call-overload]
+    with pytest.raises(OptionError, match=name) as caught:
+        tts.generate("Hello.", "Cherry", engine="fake", **{name: 1})  # type: ignore[call-overload]
+    assert caught.value.code == "unknown_argument"
+    assert "Did you mean volume" in str(caught.value) or name != "volumne"
 
 
 def test_a_whole_speech() -> None:
@@ -123,9 +125,28 @@ def test_one_client_is_kept_for_the_same_settings(monkeypatch: pytest.MonkeyPatc
     engine = Fake()
     for _ in range(3):
         tts.generate("Hello.", "Cherry", engine=engine)
-    assert tts._client.cache_info().misses == 1
+    assert len(tts._clients._clients) == 1
     tts.generate("Hello.", "Cherry", engine=engine, cache=False)
-    assert tts._client.cache_info().misses == 2
+    tts.generate("Hello.", "Cherry", engine=Fake())
+    assert len(tts._clients._clients) == 3
+
+
+def test_settings_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+    """Paths that are equal share a client, paths that differ do not, whatever objects they are."""
+    made = [
+        tts.generate("Hello.", "Cherry", engine="fake", cache_dir=tmp_path / str(number)).cached
+        for number in (1, 2, 3, 1, 2, 3)
+    ]
+    assert made == [False] * 3 + [True] * 3
+    assert len(tts._clients._clients) == 3
+    assert all((tmp_path / str(number)).is_dir() for number in (1, 2, 3))
+
+
+def test_clients_that_are_not_used_are_let_go(tmp_path: Path) -> None:
+    """However many settings a process tries, only some clients are kept."""
+    for number in range(tts._Clients.MOST + 5):
+        tts.generate("Hello.", "Cherry", engine="fake", cache=False, output_dir=str(number))
+    assert len(tts._clients._clients) == tts._Clients.MOST
 
 
 @pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "HOME", "LINEREAD_CACHE_DIR"])

@@ -252,6 +252,16 @@ _the_portal: _Portal | None = None
 _portal_lock = threading.Lock()
 
 
+def _after_fork() -> None:
+    """Whoever held the lock is not in the child."""
+    global _portal_lock  # noqa: PLW0603 - it is about the process
+    _portal_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def _portal() -> _Portal:
     global _the_portal  # noqa: PLW0603 - one loop for the process is the point
     with _portal_lock:

@@ -94,7 +94,9 @@ async def _spoken(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, Non
         return _produce(segment, key, studio)
 
     start = segment.text_start
-    async with aclosing(_flights.join((asyncio.get_running_loop(), key), begin)) as chunks:
+    # The engine is part of it: another client's key, fallback or cache are not this one's.
+    flight = (asyncio.get_running_loop(), studio.engine, studio.cache, key)
+    async with aclosing(_flights.join(flight, begin)) as chunks:
         async for chunk in chunks:
             moved = chunk.moved(start)
             yield moved if begun else _free(moved)

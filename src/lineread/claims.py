@@ -18,7 +18,6 @@ if sys.platform != "win32":
 _guard = threading.Lock()
 _files: dict[str, int] = {}
 _held: set[tuple[str, int]] = set()
-_owner = os.getpid()
 
 
 class Claim:
@@ -44,17 +43,16 @@ class Claim:
 def claim(path: str, place: int) -> Claim | None:
     """The right to a place of a lock file, or None while somebody has it.
 
-    Where files cannot be locked everybody gets it: it is advice, and who does not ask is not stopped.
+    On Windows everybody gets it: it is advice, and who does not ask is not stopped.
 
     Args:
         path: The lock file; made if it is not there. Its directory has to be.
         place: From 0, below 2**60.
 
     Raises:
-        OSError: The file cannot be opened.
+        OSError: The file cannot be opened, or files cannot be locked there.
     """
     with _guard:
-        _notice_fork()
         if (path, place) in _held:
             return None
         if sys.platform != "win32":
@@ -74,9 +72,12 @@ def _opened(path: str) -> int:
     return file
 
 
-def _notice_fork() -> None:
-    """A child has none of its parent's locks."""
-    global _owner  # noqa: PLW0603 - it is about the process
-    if _owner != os.getpid():
-        _owner = os.getpid()
-        _held.clear()
+def _after_fork() -> None:
+    """A child has none of its parent's locks, and whoever held the guard is not in it."""
+    global _guard  # noqa: PLW0603 - it is about the process
+    _guard = threading.Lock()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

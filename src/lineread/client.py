@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
@@ -116,6 +117,7 @@ class Client:
         self._notice = notice
         self._noticed: set[str] = set()
         self._open: dict[str, Engine] = {}
+        self._opening = threading.Lock()  # many threads may make a client's first call at once
         directory = self.settings.cache_dir
         _sync.close_at_exit(self)
         self.cache = None if directory is None else Cache(directory, max_bytes=self.settings.cache_bytes)
@@ -172,11 +174,12 @@ class Client:
 
     def engine(self) -> Engine:
         """The engine that speaks this client's requests, with what belongs around it."""
-        primary = self._engine or self._named(self._choice())
-        backup = self._fallback or self.settings.fallback
-        if backup is None:
-            return self._equipped(primary, None)
-        return self._equipped(primary, backup if isinstance(backup, Engine) else self._named(backup))
+        with self._opening:
+            primary = self._engine or self._named(self._choice())
+            backup = self._fallback or self.settings.fallback
+            if isinstance(backup, str):
+                backup = self._named(backup)
+            return self._equipped(primary, None if backup is primary else backup)
 
     def close(self) -> None:
         """Give back connections and loaded voices."""
@@ -184,8 +187,11 @@ class Client:
 
     async def aclose(self) -> None:
         """As :meth:`close`, for callers with an event loop."""
-        engines = [*self._open.values()]
-        self._open.clear()
+        with self._opening:
+            engines = [*self._open.values()]
+            self._open.clear()
+        if self.cache is not None and self.cache.trouble:
+            self._say(f"the cache could not keep everything ({self.cache.trouble}); see `lineread doctor`.")
         if any(isinstance(engine, _Equipped) and engine.used for engine in engines):
             await _sync.on_event_loop()
         for engine in engines:
@@ -254,7 +260,7 @@ class _Equipped(Wrapper):
         if self._whole is None:
             from lineread.wrappers import equip  # noqa: PLC0415 - see above
 
-            self._whole = equip(self.inner, self._backup, self._settings.cache_dir)
+            self._whole = equip(self.inner, self._backup, self._settings.state_dir)
         return self._whole.stream(segment)
 
     async def aclose(self) -> None:

@@ -41,6 +41,7 @@ _READ: Final = (
     "HOME",
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
 )
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -79,6 +80,7 @@ class Settings:
         workspace: Workspace id sent along with each call to a base URL of the user's own.
         cache_dir: Where finished segments are kept; None for no cache.
         cache_bytes: Most bytes that the cache keeps.
+        state_dir: Where processes share how often they have called.
         output_dir: Base of the default output directory.
         player: Command that plays PCM from standard input; None to look for one.
     """
@@ -92,6 +94,7 @@ class Settings:
     workspace: str | None
     cache_dir: str | None
     cache_bytes: int
+    state_dir: str
     output_dir: str
     player: str | None
 
@@ -121,7 +124,8 @@ def resolve(
         return explicit.get(name) or environ.get(VARIABLES[name]) or from_file.get(name)
 
     key, key_source = find_key(environ, api_key)
-    base_url, region, workspace = _endpoint(setting("base_url"), setting("region"), setting("workspace"))
+    named = {name: environ.get(variable) for name, variable in VARIABLES.items()}
+    base_url, region, workspace = _endpoint(explicit, named, from_file)
     return Settings(
         engine=setting("engine"),
         fallback=setting("fallback"),
@@ -132,6 +136,7 @@ def resolve(
         workspace=workspace,
         cache_dir=(setting("cache_dir") or _user_dir(environ, "XDG_CACHE_HOME", ".cache")) if cache else None,
         cache_bytes=parse_size(setting("cache_size") or str(DEFAULT_CACHE_BYTES)),
+        state_dir=_user_dir(environ, "XDG_STATE_HOME", os.path.join(".local", "state")),
         output_dir=setting("output_dir") or "output",
         player=setting("player"),
     )
@@ -237,25 +242,39 @@ def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items()}
 
 
-def _endpoint(base_url: str | None, region: str | None, workspace: str | None) -> tuple[str, str, str | None]:
-    """Base URL, region and the workspace to name in a header (a workspace host names it by itself)."""
+def _endpoint(*levels: Mapping[str, str | None]) -> tuple[str, str, str | None]:
+    """Base URL, region and the workspace to name in a header (a workspace host names it by itself).
+
+    The first level that names a base URL or a region decides: who asks for Singapore in person does not mean the base
+    URL that the environment has.
+    """
+    workspace = next(filter(None, (level.get("workspace") for level in levels)), None)
     if workspace and not (workspace.isascii() and workspace.replace("-", "").isalnum()):
         raise ConfigError("The workspace id has characters that no workspace id has.", remedy="Copy it again.")
+    level = next((level for level in levels if level.get("base_url") or level.get("region")), {})
+    base_url = level.get("base_url")
     if base_url:
-        scheme, _, rest = base_url.partition("://")
-        if scheme not in ("http", "https") or not rest.partition("/")[0].strip():
-            raise ConfigError(
-                f"The base URL {base_url!r} is not an http or https URL.",
-                remedy="It looks like https://dashscope.aliyuncs.com/api/v1.",
-            )
-        return base_url.rstrip("/"), "", workspace
+        return _base(base_url), "", workspace
     try:
-        place = catalogue.region(region or "cn-beijing")
+        place = catalogue.region(level.get("region") or "cn-beijing")
     except OptionError as error:
         raise ConfigError(error.message, remedy=error.remedy, code="unknown_region") from error
     if workspace:
         return f"https://{workspace}.{place.id}.maas.aliyuncs.com/api/v1", place.id, None
     return place.http, place.id, None
+
+
+def _base(url: str) -> str:
+    """A base URL of the user's own, if it is one. The service's own hosts get the key over TLS only."""
+    scheme, _, rest = url.rstrip("/").partition("://")
+    host = rest.partition("/")[0]
+    if scheme not in ("http", "https") or not host.strip():
+        shown = (rest or url).partition("/")[0].rpartition("@")[2]  # what else is in it may be a secret
+        raise ConfigError(
+            f"The base URL of {shown!r} is not an http or https URL.",
+            remedy="It looks like https://dashscope.aliyuncs.com/api/v1.",
+        )
+    return f"{'https' if host.endswith('.aliyuncs.com') else scheme}://{rest}"
 
 
 def _credentials(environ: Mapping[str, str]) -> str:

@@ -81,7 +81,7 @@ class Speech:
         voice: The voice that was asked for.
         segments: The segments, with their places in text and time, and what the engine said of each.
         words: When each word is spoken, where the engine knows.
-        path: Where it was saved; None before that.
+        path: Where it was saved, from the root on; None before that.
     """
 
     pcm: bytes
@@ -134,7 +134,9 @@ class Speech:
 
         The service's own URL ends after a day and works for one call only, so it never gets this far.
         """
-        return "file://" + _quoted(os.path.abspath(self.path or self.save()))
+        from pathlib import Path  # noqa: PLC0415 - 8 ms that only a response with a URL has to pay
+
+        return Path(self.path or os.path.abspath(self.save())).as_uri()
 
     def save(self, path: str | os.PathLike[str] | None = None) -> str:
         """Write an audio file and return its path.
@@ -149,8 +151,8 @@ class Speech:
         """
         with sinks.open_file(path, self._job.default_path, self.format, self.sample_rate) as sink:
             sink.write(self.pcm)
-        self.path = sink.path
-        return self.path
+        self.path = os.path.abspath(sink.path)
+        return sink.path
 
     def to_dict(self) -> dict[str, object]:
         """The normalized response: ``audio_url``, ``sample_rate``, ``format``. Saves the audio if it is not saved."""
@@ -173,6 +175,7 @@ class Stream:
         self._chunks = chunks
 
     def __iter__(self) -> Iterator[Chunk]:
+        self._collector.shared = True
         return self._chunks
 
     def __enter__(self) -> Self:
@@ -205,6 +208,7 @@ class AsyncStream:
         self._chunks = chunks
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
+        self._collector.shared = True
         return self._chunks
 
     async def __aenter__(self) -> Self:
@@ -232,9 +236,14 @@ class AsyncStream:
 
 
 class _Collector:
-    """Makes a speech of chunks."""
+    """Makes a speech of chunks.
+
+    Attributes:
+        shared: Somebody else may have taken chunks as well.
+    """
 
     def __init__(self, job: Job) -> None:
+        self.shared = False
         self._job = job
         self._tally = Tally()
         self._parts: list[bytes] = []
@@ -250,6 +259,12 @@ class _Collector:
         self._words.extend(chunk.words)
 
     def speech(self) -> Speech:
+        if not self._tally.spoken and self.shared:
+            raise NoAudio(
+                "The stream has been read to its end; nothing of it is left to collect.",
+                remedy="Keep its chunks while reading, or collect instead of reading.",
+                code="stream_consumed",
+            )
         if not self._tally.spoken:
             raise NoAudio("No audio came for the text.", remedy="Try the call again.", retryable=True)
         return Speech(
@@ -274,9 +289,3 @@ def _earlier(chunk: Chunk, samples: int) -> Chunk:
 
 def _several(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(name for name in names if name))
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote  # noqa: PLC0415 - 4 ms that only a response with a URL has to pay
-
-    return quote(path)

@@ -14,16 +14,18 @@ call from the environment's settings; arguments that concern settings make one o
 
 from __future__ import annotations
 
-import functools
+import os
+import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
-from lineread import config
+from lineread import catalogue, config
 from lineread.client import Client
+from lineread.errors import OptionError
 from lineread.speech import Request
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Hashable
+    from collections.abc import Mapping
 
     from lineread.engines.base import Engine
     from lineread.results import AsyncStream, Speech, Stream
@@ -166,12 +168,53 @@ async def agenerate(
 def _prepare(
     text: str, voice: str, language_type: str, instruction: str | None, extras: Extras
 ) -> tuple[Client, Request]:
+    unknown = [name for name in extras if name not in Extras.__annotations__]
+    if unknown:
+        hint = catalogue.suggestion(
+            unknown[0], Extras.__annotations__, f"There is {', '.join(Extras.__annotations__)}."
+        )
+        raise OptionError(f"There is no argument {unknown[0]!r}.", remedy=hint, code="unknown_argument")
     settings = {name: extras.pop(name) for name in Settings.__annotations__ if name in extras}  # type: ignore[misc]  # names of the very TypedDict
     request = Request(text, voice, language_type, instruction, **extras)  # type: ignore[misc]  # what is left are options
-    return _client(config.state(), **settings), request
+    return _clients.get(settings), request
 
 
-@functools.lru_cache(maxsize=32)
-def _client(state: Hashable, **settings: object) -> Client:  # noqa: ARG001 - part of the cache's key
-    """One client for each set of settings, so that connections and loaded voices are kept between calls."""
-    return Client(**settings)  # type: ignore[arg-type]  # checked by the callers' TypedDict
+class _Clients:
+    """One client for each set of settings, so that connections and loaded voices are kept between calls.
+
+    The one that was not used for longest is let go when there are too many. It is not closed: whoever still listens to
+    it hears the end, and then it gives back what it holds.
+    """
+
+    MOST = 32
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clients: OrderedDict[object, Client] = OrderedDict()
+
+    def get(self, settings: Mapping[str, object]) -> Client:
+        marks = {name: _mark(value) for name, value in settings.items()}
+        key = (config.state(), tuple(sorted(marks.items())))
+        with self._lock:
+            client = self._clients.get(key)
+            if client is None:
+                client = self._clients[key] = Client(**settings)  # type: ignore[arg-type]  # the callers' TypedDict
+            self._clients.move_to_end(key)
+            if len(self._clients) > self.MOST:
+                self._clients.popitem(last=False)
+        return client
+
+    def clear(self) -> None:
+        """Forget all of them, for tests that change what settings depend on."""
+        with self._lock:
+            self._clients.clear()
+
+
+def _mark(setting: object) -> object:
+    """What tells a setting from others. An engine that is an object stands for itself: its client keeps it alive."""
+    if isinstance(setting, os.PathLike):
+        return os.fspath(setting)
+    return setting if isinstance(setting, str | bool) else id(setting)
+
+
+_clients = _Clients()

@@ -65,7 +65,9 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def interrupted(*arguments: str, site: Path, sign: str = "begun", signals: int = 1, **environ: str) -> bytes:
+def interrupted(
+    *arguments: str, site: Path, sign: str = "begun", signals: int = 1, number: int = signal.SIGINT, **environ: str
+) -> bytes:
     """Run a command, interrupt it once a sign has appeared, and see that it ends as it should. Gives its output."""
     environment = {**os.environ, "PYTHONPATH": str(site), **environ}
     with subprocess.Popen(
@@ -75,7 +77,7 @@ def interrupted(*arguments: str, site: Path, sign: str = "begun", signals: int =
         try:
             until(lambda: Path(sign).exists())
             for _ in range(signals):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
             output, errors = process.communicate(timeout=SOON)
         finally:
             process.kill()
@@ -115,6 +117,12 @@ def _interrupted_reader(*arguments: str, site: Path | None = None) -> tuple[byte
             process.kill()
     assert process.returncode == 130
     return errors, rest
+
+
+def test_a_polite_end(site: Path) -> None:
+    """SIGTERM, as service managers and ``kill`` send it, cleans up like Ctrl-C."""
+    interrupted("say", "-e", "slow", "-o", "x.wav", "Hello there.", site=site, number=signal.SIGTERM)
+    assert sounds() == []
 
 
 def test_an_impatient_user(site: Path) -> None:

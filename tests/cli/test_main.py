@@ -65,7 +65,6 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["say", "--format", "aac", "Hello."], ["aac", "wav"]),
         (["generate"], ["--request", "--file", "required"]),
         (["generate", "--request", "{}", "--file", "x"], ["not allowed"]),
-        (["cache"], ["action"]),
         (["cache", "shrink"], ["shrink", "prune"]),
         (["voices", "extra"], ["extra"]),
         (["say", "--api-key", "sk-topsecret", "Hello."], ["--api-key"]),

@@ -165,7 +165,7 @@ def test_words_may_look_like_options(calls: Fake) -> None:
         (["-e", "fkae", "Hello."], 3, ["no engine 'fkae'", "fake"]),
         (["--fallback", "fkae", "Hello."], 3, ["no engine 'fkae'", "fake"]),
         (["--region", "mars", "Hello."], 3, ["'mars'", "cn-beijing"]),
-        (["--base-url", "example.com", "Hello."], 3, ["example.com", "https://"]),
+        (["--base-url", "example.com", "Hello."], 3, ["base URL", "https://"]),
         (["-e", "dashscope", "Hello."], 3, ["DASHSCOPE_API_KEY", "builtin"]),
     ],
 )

@@ -24,8 +24,8 @@ DAY = 86_400
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.usage = "%(prog)s [options] (stats | verify | prune)"
-    parser.add_argument("action", choices=("stats", "verify", "prune"))
+    parser.usage = "%(prog)s [options] [stats | verify | prune]"
+    parser.add_argument("action", nargs="?", default="stats", choices=("stats", "verify", "prune"))
     parser.add_argument("--to", metavar="SIZE", help="prune: until so much is left, such as 500M")
     parser.add_argument("--older-than", metavar="DAYS", type=float, help="prune: what was not used for so long")
     parser.add_argument("--all", action="store_true", help="prune: everything")

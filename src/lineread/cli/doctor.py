@@ -17,6 +17,7 @@ from lineread.cache import Cache
 from lineread.cli import options
 from lineread.client import OUTPUT_PLACE, Client
 from lineread.engines import registry
+from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
 from lineread.engines.fake import Fake
 from lineread.errors import LinereadError
@@ -99,8 +100,9 @@ def _key(settings: Settings) -> Finding:
 
 def _service(settings: Settings) -> Finding:
     place = settings.region or "a base URL of your own"
-    engine = DashScope(settings.key or config.Secret("none"), base_url=settings.base_url)
+    key = settings.key or config.Secret("none")
     try:
+        engine = DashScope(key, base_url=settings.base_url, workspace=settings.workspace)
         answer = _sync.run(_asked(engine))
     except LinereadError as error:
         return Finding("service", BAD, f"{place}: {error.message}", error.remedy)
@@ -116,7 +118,7 @@ async def _asked(engine: DashScope) -> Answer:
 
 
 def _engine(name: str, client: Client) -> Finding:
-    """Whether an engine speaks: the cloud costs money, so it is only asked whether it is set up."""
+    """Whether an engine can speak. The built-in one does; others may cost money, and are only asked to be set up."""
     what = f"engine {name}"
     if name == Fake.name:
         return Finding(what, NOTE, "tones, for tests")
@@ -124,6 +126,8 @@ def _engine(name: str, client: Client) -> Finding:
         engine = registry.create(name, client.settings)
         if name == DashScope.name:
             return Finding(what, GOOD, "has a key; try it: lineread say -e dashscope --no-cache 'Hello.'")
+        if name != Builtin.name:
+            return Finding(what, GOOD, f"is set up; try it: lineread say -e {name} --no-cache 'Hello.'")
         with Client(engine=engine, cache=False) as own:
             speech = own.generate(Request("Hello there.", "Cherry"))
     except LinereadError as error:

