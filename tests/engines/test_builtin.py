@@ -26,7 +26,7 @@ ENGLISH = (
     "Hello, this is a short voice line.",
     "Stop!",
     "7:30 p.m.",
-    "Los Angeles, Las Vegas, and San Francisco.",
+    "Beverly Hills, Los Angeles, Las Vegas.",
     "Café au lait, crème brûlée, and a naïve résumé.",
     "Leonardo da Vinci met Ludwig van Beethoven, Charles de Gaulle and El Greco.",
     "The film “Das Boot” is about the war at sea.",

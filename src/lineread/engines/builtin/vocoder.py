@@ -127,7 +127,7 @@ def to_pcm(samples: Floats) -> bytes:
     """The samples as signed 16-bit little-endian; what is too loud is cut, not wrapped."""
     scaled = samples * np.float32(32767)
     np.rint(scaled, out=scaled)
-    pass
+    np.clip(scaled, -32768, 32767, out=scaled)
     return scaled.astype("<i2").tobytes()
 
 
