@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -78,7 +79,10 @@ def errors_page() -> str:
         for c in classes
     ]
     tree = inspect.cleandoc(errors.__doc__ or "")
-    return "\n".join(["# Errors\n", NOTE, f"```\n{tree}\n```\n", _table(rows)])
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((HERE.parent / "src").rglob("*.py")))
+    finer = sorted(set(re.findall(r'code="([a-z_]+)"', source)) - {c.code for c in classes})
+    codes = "Codes that say more than their class:\n\n" + ", ".join(f"`{code}`" for code in finer) + "\n"
+    return "\n".join(["# Errors\n", NOTE, f"```\n{tree}\n```\n", _table(rows), codes])
 
 
 def _output(*words: str) -> str:

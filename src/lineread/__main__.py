@@ -1,7 +1,5 @@
 """``python -m lineread``: the command line."""
 
-import sys
+from lineread.cli import script
 
-from lineread.cli import main
-
-sys.exit(main())
+script()

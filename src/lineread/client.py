@@ -140,8 +140,9 @@ class Client:
             LinereadError: See ``lineread.errors``. What is wrong with the request is raised here, before any sound.
         """
         job = self.prepare(request)
-        chunks = Stream(job, _sync.Iteration(job.chunks()))
-        return chunks if stream else chunks.collect()
+        if stream:
+            return Stream(job, _sync.Iteration(job.chunks()))
+        return _sync.run(AsyncStream(job, job.chunks()).collect())
 
     @overload
     async def agenerate(self, request: Request, *, stream: Literal[False] = False) -> Speech: ...

@@ -123,6 +123,7 @@ def resolve(
     def setting(name: str) -> str | None:
         return explicit.get(name) or environ.get(VARIABLES[name]) or from_file.get(name)
 
+    cache_dir = setting("cache_dir") or _user_dir(environ, "XDG_CACHE_HOME", ".cache")
     key, key_source = find_key(environ, api_key)
     named = {name: environ.get(variable) for name, variable in VARIABLES.items()}
     base_url, region, workspace = _endpoint(explicit, named, from_file)
@@ -134,10 +135,10 @@ def resolve(
         base_url=base_url,
         region=region,
         workspace=workspace,
-        cache_dir=(setting("cache_dir") or _user_dir(environ, "XDG_CACHE_HOME", ".cache")) if cache else None,
+        cache_dir=os.path.expanduser(cache_dir) if cache else None,
         cache_bytes=parse_size(setting("cache_size") or str(DEFAULT_CACHE_BYTES)),
         state_dir=_user_dir(environ, "XDG_STATE_HOME", os.path.join(".local", "state")),
-        output_dir=setting("output_dir") or "output",
+        output_dir=os.path.expanduser(setting("output_dir") or "output"),
         player=setting("player"),
     )
 

@@ -92,7 +92,7 @@ def check(request: Request) -> None:
 
 def _check_string(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise OptionError(f"{name} must be a string, not {_kind(value)}.", remedy=f"Give a {name} in quotes.")
+        raise OptionError(f"{name} must be a string, not {_kind(value)}.", remedy="Write it in quotes.")
     if not value.strip():
         if name == "text":
             raise TextError("The text is empty.", remedy="Give some words to speak.", code="empty_text")

@@ -41,6 +41,8 @@ _WINSOUND: Final = "winsound"
 _RUN_OUT: Final = 0.2
 #: Seconds that a program gets to end, once it has closed its input.
 _GRACE: Final = 2.0
+#: Seconds that it gets beyond the length of the sound.
+_PATIENCE: Final = 30.0
 
 
 class _Player(Protocol):
@@ -65,7 +67,7 @@ def find(command: str | None = None) -> tuple[str, ...]:
         OutputError: There is none, or not the one that the user wants.
     """
     for line in (command,) if command else PROGRAMS:
-        words = shlex.split(line, posix=os.name == "posix")
+        words = _words(line)
         if words and shutil.which(words[0]):
             return tuple(words)
     if command:
@@ -76,6 +78,13 @@ def find(command: str | None = None) -> tuple[str, ...]:
         "No program that plays sound was found.",
         remedy="Install ffmpeg (it has ffplay), pulseaudio-utils, alsa-utils, sox or mpv; or write a file.",
     )
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise OutputError(f"The player command cannot be read: {error}.", remedy="Correct LINEREAD_PLAYER.") from error
 
 
 def start(words: tuple[str, ...], sample_rate: int) -> _Player:
@@ -91,6 +100,7 @@ class _PipedPlayer:
         told = [word.replace("{rate}", str(sample_rate)) for word in words]
         form = "wav" if told == [*words] else "pcm"
         self._sample_rate = sample_rate
+        self._samples = 0
         self._program = _Program(told)
         self._encoder = encoder(form, self._program.stdin, sample_rate)
 
@@ -101,6 +111,7 @@ class _PipedPlayer:
         try:
             self._encoder.write(pcm)
             self._program.stdin.flush()
+            self._samples += len(pcm) // SAMPLE_WIDTH
         except OSError as error:
             self._program.gone()
             raise BrokenPipeError(*error.args) from error  # on Windows it is another one
@@ -111,7 +122,7 @@ class _PipedPlayer:
         try:
             if error is None:
                 self.write(bytes(round(_RUN_OUT * self._sample_rate) * SAMPLE_WIDTH))
-                self._program.finish()
+                self._program.finish(self._samples / self._sample_rate)
         finally:
             self._program.stop()
 
@@ -151,7 +162,7 @@ class _FilePlayer:
             return
         program = _Program([word.replace("{file}", self._file.name) for word in self._words])
         try:
-            program.finish()
+            program.finish(self._samples / self._sample_rate)
         finally:
             program.stop()
 
@@ -193,11 +204,16 @@ class _Program:
         with suppress(subprocess.TimeoutExpired):
             self._judge(self._process.wait(_GRACE))
 
-    def finish(self) -> None:
-        """Let it play what it has, and wait for that."""
+    def finish(self, duration: float) -> None:
+        """Let it play what it has, and wait for that: at most as long as all of the sound takes, and some grace."""
         with suppress(OSError):
             self.stdin.close()
-        self._judge(self._process.wait())
+        try:
+            self._judge(self._process.wait(duration + _PATIENCE))
+        except subprocess.TimeoutExpired:
+            raise OutputError(
+                f"The player {self._name} does not end.", remedy="Set LINEREAD_PLAYER, or write a file."
+            ) from None
 
     def stop(self) -> None:
         """End it now, if it has not ended."""

@@ -114,6 +114,11 @@ class Speech:
         return _several(segment.facts.stand_in for segment in self.segments)
 
     @property
+    def fallback_reason(self) -> str:
+        """Why the engine that was asked did not speak, or not all of it; empty when it did."""
+        return _several(segment.facts.fallback_reason for segment in self.segments)
+
+    @property
     def cached(self) -> bool:
         """All of it came from the cache."""
         return all(segment.facts.cached for segment in self.segments)

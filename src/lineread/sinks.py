@@ -108,7 +108,12 @@ def default_path(directory: str, request: Request, key: str) -> str:
     words = _slug(request.text.lstrip()[:_SLUG_SOURCE]) or "speech"
     voice = _slug(request.voice) or "voice"
     mark = key.rpartition("-")[2][:8]
-    return os.path.join(directory, f"{words}-{voice}-{mark}.{request.format}")
+    name = f"{words}-{voice}-{mark}.{request.format}"
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # a system whose file names are plain ASCII
+        name = f"speech-{mark}.{request.format}"
+    return os.path.join(directory, name)
 
 
 def _slug(text: str) -> str:

@@ -141,6 +141,7 @@ class Facts:
         request_id: The service's id of the call.
         characters: Characters that the service billed.
         cached: The sound came from the cache and cost nothing.
+        fallback_reason: Why the engine that was asked did not speak; empty when it did.
     """
 
     engine: str
@@ -150,6 +151,7 @@ class Facts:
     request_id: str = ""
     characters: int = 0
     cached: bool = False
+    fallback_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,8 @@ def test_words_may_look_like_options(calls: Fake) -> None:
     [
         (["-f", "missing.txt"], 2, ["missing.txt", "No such file"]),
         (["-f", "."], 2, ["directory"]),
-        (["-f", "image.png"], 2, ["image.png", "not UTF-8", "iconv"]),
-        (["-f", "gbk.txt"], 2, ["gbk.txt", "not UTF-8", "iconv"]),
+        (["-f", "image.png"], 2, ["image.png", "not UTF-8", "Convert it"]),
+        (["-f", "gbk.txt"], 2, ["gbk.txt", "not UTF-8", "Convert it"]),
         (["-f", "odd16.txt"], 2, ["odd16.txt", "not UTF-"]),
         (["-f", "empty.txt"], 2, ["text is empty"]),
         (["-f", "blank.txt"], 2, ["text is empty"]),
@@ -231,7 +231,8 @@ def test_the_result_as_json(calls: Fake, capsys: pytest.CaptureFixture[str]) -> 
     assert {**first, "cached": True, "characters": 0} == second
     assert first == {
         "path": "a.flac", "sample_rate": 24_000, "format": "flac", "duration": 0.6, "voice": "Ethan", "engine": "fake",
-        "model": "fake", "stand_in": "a tone", "cached": False, "characters": 12, "segments": 1, "request_id": "fake-1",
+        "model": "fake", "stand_in": "a tone", "fallback_reason": "",
+        "cached": False, "characters": 12, "segments": 1, "request_id": "fake-1",
     }  # fmt: skip
 
 
@@ -322,3 +323,17 @@ def test_nothing_to_say_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert say() == 2
     assert "nothing to speak" in only_line(capsys.readouterr().err)
     sys.stdin.close()
+
+
+def test_a_fallback_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the asked engine fails and another one speaks, standard error tells who and why, and so does JSON."""
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-for-tests")
+    words = ["say", "Hello.", "--no-cache", "--fallback", "fake", "--base-url", "http://127.0.0.1:1/api/v1", "--json"]
+    monkeypatch.setattr("lineread.wrappers.Retrying", lambda inner: inner)  # one attempt is enough to fail
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "Cannot reach 127.0.0.1" in said.err
+    assert "fake spoke" in said.err
+    record = json.loads(said.out)
+    assert record["engine"] == "fake"
+    assert "Cannot reach" in record["fallback_reason"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -308,6 +311,25 @@ async def test_an_unknown_model_is_not_guessed_at(damaged: Path) -> None:
     assert "not a version" in (await _fails(Builtin())).message
 
 
+async def test_a_missing_dependency_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without onnxruntime the first line says so, and warming up early says nothing and breaks nothing."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "lineread.engines.builtin.model", raising=False)
+    engine = Builtin()
+    engine.warm()
+    assert "onnxruntime" in (await _fails(engine)).message
+
+
+async def test_warming_up_changes_only_when_it_loads(engine: Builtin) -> None:
+    """A warmed engine speaks the same bytes, and warming it again does no harm."""
+    warmed = Builtin()
+    warmed.warm()
+    warmed.warm()
+    assert (await speak(warmed, segment(warmed))).pcm == (await speak(engine, segment(engine))).pcm
+    warmed.warm()
+    await warmed.aclose()
+
+
 def test_a_missing_package_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without hibari-tts the request is refused as a matter of set-up."""
     monkeypatch.setattr(package.PathFinder, "find_spec", lambda name: None)
@@ -330,3 +352,19 @@ def test_every_reading_stays_speech(pitch: float, rate: float, take: int, voice:
     assert 55 <= round(reading.voice.pitch * cast.OWN_PITCH, 6) <= 480
     assert 0.4 * 0.97 <= reading.voice.pace <= 2.4 * 1.03
     assert (reading.drift == 0) == (take == 1)
+
+
+def test_nobody_counts_what_is_spoken(tmp_path: Path) -> None:
+    """Loading the voice and speaking leaves no file in the home but lineread's, and onnxruntime's telemetry is off."""
+    code = (
+        "import os; from lineread import Client, Request\n"
+        "with Client(engine='builtin', cache=False) as client: client.generate(Request('Hello there.', 'Cherry'))\n"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    home = {**os.environ, "HOME": str(tmp_path / "mine"), "XDG_CACHE_HOME": str(tmp_path / "mine" / ".cache")}
+    home.pop("ORT_DISABLE_TELEMETRY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=home, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "1\n"
+    assert not [path for path in (tmp_path / "mine").rglob("*") if path.is_file()]

@@ -199,12 +199,13 @@ class EdgeTrimmer:
 
     def _levels(self, pcm: bytes | bytearray) -> NDArray[np.float64]:
         """Mean square of each frame. The sums are integers, so they do not depend on how the sound was cut."""
-        squares = np.frombuffer(pcm, "<i2").astype(np.int64) ** 2
+        squares = np.frombuffer(pcm, "<i2").astype(np.int32)
+        squares *= squares  # at most 2**30; 64 bits are needed for their sums only, and take twice the memory
         size = self._frame // SAMPLE_WIDTH
         whole = len(squares) - len(squares) % size
-        levels: NDArray[np.float64] = squares[:whole].reshape(-1, size).sum(axis=1) / size
+        levels: NDArray[np.float64] = squares[:whole].reshape(-1, size).sum(axis=1, dtype=np.int64) / size
         if whole < len(squares):
-            levels = np.append(levels, squares[whole:].sum() / (len(squares) - whole))
+            levels = np.append(levels, squares[whole:].sum(dtype=np.int64) / (len(squares) - whole))
         return levels
 
     def _fade(self, pcm: bytearray, frames: int, *, ends: bool) -> None:

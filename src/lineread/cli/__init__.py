@@ -5,7 +5,9 @@ Owns the table of commands. Only the module of the command that is asked for is 
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. The entry point of ``lineread``."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     return door.guard(lambda: _run(words), json_wanted="--json" in words)
+
+
+def script() -> None:
+    """``lineread`` as an installed command.
+
+    Each command has closed what it opened. What Python would still do takes 50 ms, the voice being freed object by
+    object; and after an interrupt a thread that is loading it would bring the interpreter down on the way out.
+    """
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _run(words: list[str]) -> int:

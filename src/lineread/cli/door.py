@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from lineread.errors import LinereadError, OutputError, RequestError
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 INTERRUPTED = 130
+#: Most bytes of a text that is read: ten Bibles.
+MOST_TEXT = 64 << 20
+#: Signals that ask to stop, as far as the system has them.
+_ENDINGS = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_interrupted = False
 #: What the system says of a place that takes no more. Without a file's name it is standard output that it speaks of.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
@@ -67,7 +72,8 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
     _furnish()
     try:
         with suppress(ValueError):  # not the main thread: then somebody else answers for signals
-            signal.signal(signal.SIGTERM, _interrupt)
+            for name in _ENDINGS:
+                signal.signal(getattr(signal, name), _interrupt)
         try:
             status = command()
         except SystemExit as ended:  # argparse has shown its help
@@ -82,12 +88,16 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
         _discard_output()
         return 0
     except Exception as error:  # noqa: BLE001 - the door
-        return _explain(error)
+        if _interrupted:
+            return INTERRUPTED  # whoever was interrupted made another error of it
+        return _explain(error, json_wanted=json_wanted)
     return status
 
 
 def _interrupt(*_: object) -> None:
-    """SIGTERM stops as Ctrl-C does: no half file stays behind, no player plays on."""
+    """The end of a session or a terminal stops as Ctrl-C does: no half file stays behind, no player plays on."""
+    global _interrupted  # noqa: PLW0603 - it happens to the process
+    _interrupted = True
     raise KeyboardInterrupt
 
 
@@ -108,7 +118,7 @@ def _discard_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: Exception, *, json_wanted: bool) -> int:
     if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
         _discard_output()
         lost = OutputError(
@@ -116,7 +126,7 @@ def _explain(error: Exception) -> int:
         )
         _show(lost, json_wanted=False)
         return lost.exit_status
-    print(f"lineread: a bug: {_report(error)}", file=sys.stderr)
+    _show(LinereadError(f"a bug: {_report(error)}", code="bug"), json_wanted=json_wanted)
     return 1
 
 
@@ -154,22 +164,33 @@ def read_text(path: str) -> str:
     """
     try:
         with open(path, "rb") as file:
-            return decoded(file.read(), path)
+            return decoded(file, path)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UsageError(f"{path} cannot be read: {reason}.", remedy="Check the name and its permissions.") from error
 
 
-def decoded(data: bytes, source: str) -> str:
-    """Text of bytes: UTF-8, or UTF-16 that says so.
+def decoded(file: IO[bytes], source: str) -> str:
+    """The text of a file: UTF-8, or UTF-16 that says so.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: It is neither, or longer than any book.
     """
+    data = file.read(MOST_TEXT + 1)
+    if len(data) > MOST_TEXT:
+        raise UsageError(f"{source} has more than {MOST_TEXT >> 20} MiB.", remedy="Speak it in parts.")
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{source} is not UTF-8 text (byte {error.start}).", remedy="Convert it: iconv -f GB18030 -t UTF-8 ..."
+            f"{source} is not UTF-8 text (byte {error.start}).", remedy="Convert it, if it is text at all."
         ) from error
+
+
+def argument(text: str) -> str:
+    """A text of the command line, also where the locale is plain ASCII and Python took UTF-8 for stray bytes."""
+    try:
+        return os.fsencode(text).decode() if any("\udc80" <= character <= "\udcff" for character in text) else text
+    except UnicodeDecodeError:
+        return text  # what checks the request says what is wrong with it

@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Speak the request."""
     fields = parse(_source(arguments))
     stream = fields.pop("stream", False)
+    if arguments.output == "-":
+        raise door.UsageError("generate writes files only.", remedy="To pipe audio: lineread say -o - ...")
     if arguments.output:
         fields["format"] = options.file_format(arguments.output, fields.get("format"))
     if stream and not (arguments.output or arguments.print_response):
@@ -95,5 +97,5 @@ def _source(arguments: argparse.Namespace) -> str:
     if arguments.file == "-":
         import sys  # noqa: PLC0415 - asked for by one value of one option
 
-        return door.decoded(sys.stdin.buffer.read(), "Standard input")
+        return door.decoded(sys.stdin.buffer, "Standard input")
     return door.read_text(arguments.file)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from lineread import _sync, sinks
 from lineread.cli import door, options
 from lineread.cli.progress import Progress
+from lineread.client import tell
 from lineread.errors import OutputError
 from lineread.results import Tally
 from lineread.speech import Request
@@ -59,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
             outlets = _Outlets(arguments, target, job, stack, client.settings.player)
             tally = _speak(job, outlets, quiet=arguments.quiet)
         _tell(arguments, outlets.path, job, tally)
+    if outlets.failure is not None:
+        raise outlets.failure
     return 0
 
 
@@ -86,11 +89,11 @@ def _text(arguments: argparse.Namespace) -> str:
     if arguments.text and arguments.file:
         raise door.UsageError("There is text on the command line and a file.", remedy="Give one of the two.")
     if arguments.text:
-        return " ".join(arguments.text)
+        return door.argument(" ".join(arguments.text))
     if arguments.file in (None, STANDARD):
         if arguments.file is None and sys.stdin.isatty():
             raise door.UsageError("There is nothing to speak.", remedy='Give a text: lineread say "Hello."')
-        return door.decoded(sys.stdin.buffer.read(), "Standard input")
+        return door.decoded(sys.stdin.buffer, "Standard input")
     return door.read_text(arguments.file)
 
 
@@ -109,6 +112,8 @@ class _Outlets:
         self._stack = stack
         self._sinks: list[sinks.Sink] = []
         self.path: str | None = None
+        #: What went wrong with the playing of what is written to a file as well.
+        self.failure: OutputError | None = None
 
     def open(self, sample_rate: int) -> None:
         """Open all of them. The stack closes the last one first: a file is safe before its playing ends."""
@@ -131,6 +136,11 @@ class _Outlets:
                 self._sinks.remove(sink)
                 if not self._sinks:
                     raise
+            except OutputError as error:
+                if not isinstance(sink, sinks.Player) or len(self._sinks) == 1:
+                    raise
+                self._sinks.remove(sink)
+                self.failure = error
 
     def _remember(self, sink: sinks.FileSink) -> None:
         self.path = sink.path
@@ -176,6 +186,10 @@ def _word_record(word: Word, text: str) -> dict[str, object]:
 
 def _tell(arguments: argparse.Namespace, path: str | None, job: Job, tally: Tally) -> None:
     facts = tally.facts
+    reason = ", ".join(dict.fromkeys(each.fallback_reason for each in facts if each.fallback_reason))
+    if reason:
+        speaker = ", ".join(dict.fromkeys(each.engine for each in facts if each.fallback_reason))
+        tell(f"{reason} So {speaker} spoke, as asked.")
     stand_in = ", ".join(dict.fromkeys(each.stand_in for each in facts if each.stand_in))
     if arguments.json:
         request = job.plan.request
@@ -188,6 +202,7 @@ def _tell(arguments: argparse.Namespace, path: str | None, job: Job, tally: Tall
             "engine": ", ".join(dict.fromkeys(each.engine for each in facts)),
             "model": ", ".join(dict.fromkeys(each.model for each in facts)),
             "stand_in": stand_in,
+            "fallback_reason": reason,
             "cached": all(each.cached for each in facts),
             "characters": sum(each.characters for each in facts),
             "segments": len(facts),

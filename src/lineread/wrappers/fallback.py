@@ -59,7 +59,7 @@ class Fallback(Wrapper):
         else:
             return
         try:
-            async with aclosing(self._backed(segment)) as chunks:
+            async with aclosing(self._backed(segment, failure.message)) as chunks:
                 async for chunk in chunks:
                     begun = True
                     yield chunk
@@ -76,7 +76,7 @@ class Fallback(Wrapper):
         finally:
             await self.backup.aclose()
 
-    async def _backed(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
+    async def _backed(self, segment: Segment, reason: str) -> AsyncGenerator[Chunk, None]:
         """The segment, cut and spoken the backup's way and joined to one again."""
         words = replace(segment.request, text=segment.text, model=None)
         resolved = self.backup.resolve(words)
@@ -93,13 +93,13 @@ class Fallback(Wrapper):
                     facts = chunk.facts
                     if facts is not None:
                         characters += facts.characters
-                        facts = None if following else self._signed(facts, part, characters)
+                        facts = None if following else self._signed(facts, part, characters, reason)
                     yield replace(placed, facts=facts, pause=0, final=False).moved(segment.text_start)
 
-    def _signed(self, facts: Facts, part: Segment, characters: int) -> Facts:
+    def _signed(self, facts: Facts, part: Segment, characters: int, reason: str) -> Facts:
         """What the backup says of all parts. Its mark must be there: without it the sound would pass for another's."""
         fingerprint = facts.fingerprint or self.backup.fingerprint(part.request)
-        return replace(facts, fingerprint=fingerprint, characters=characters)
+        return replace(facts, fingerprint=fingerprint, characters=characters, fallback_reason=reason)
 
 
 def _tell_backup(failure: EngineError, name: str, error: LinereadError) -> None:

@@ -24,95 +24,11 @@ _DENSITY: Final = 8
 _SCRIPTS: Final = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
 _MICRO: Final = "\xb5"  # a Greek letter for Unicode, a unit's prefix for hibari
 
-_ENGLISH: Final = frozenset(
-    [
-        "the",
-        "and",
-        "of",
-        "to",
-        "is",
-        "that",
-        "it",
-        "for",
-        "was",
-        "with",
-        "are",
-        "this",
-        "be",
-        "have",
-        "from",
-        "or",
-        "by",
-        "not",
-        "but",
-        "what",
-        "all",
-        "were",
-        "we",
-        "when",
-        "your",
-        "can",
-        "said",
-        "there",
-        "an",
-        "each",
-        "which",
-        "their",
-        "will",
-        "other",
-        "about",
-        "out",
-        "many",
-        "then",
-        "them",
-        "these",
-        "so",
-        "some",
-        "her",
-        "would",
-        "him",
-        "has",
-        "more",
-        "could",
-        "been",
-        "who",
-        "its",
-        "now",
-        "my",
-        "than",
-        "only",
-        "after",
-        "also",
-        "how",
-        "our",
-        "i",
-        "you",
-        "he",
-        "she",
-        "they",
-        "if",
-        "do",
-        "did",
-        "does",
-        "don't",
-        "it's",
-        "i'm",
-        "at",
-        "his",
-        "as",
-        "had",
-        "just",
-        "like",
-        "where",
-        "why",
-        "please",
-        "hello",
-        "good",
-        "no",
-        "yes",
-    ]
-)
-_OTHERS: Final = {
+_WORDS: Final = {
+    "English": "the and of to is that it for was with are this be have from or by not but what all were we when your"
+    " can said there an each which their will other about out many then them these so some her would him"
+    " has more could been who its now my than only after also how our i you he she they if do did does"
+    " don't it's i'm at his as had just like where why please hello good no yes",
     "German": "und der das ist nicht ein eine einen einem einer ich wir ihr sie mit auf für von dem den zu auch sich"
     " wie wird wurde haben aber oder nur noch nach bei aus über sind hat kann mein dein wenn dass guten",
     "French": "le les des est une et dans pour que qui pas avec sur ce cette il elle nous vous ils je tu du au aux"
@@ -124,7 +40,10 @@ _OTHERS: Final = {
     "Portuguese": "os uma que é em do da dos das para com não por mais como mas foi ao ele ela isso este esta são"
     " está você eu nós muito também quando porque obrigado olá um",
 }
-_SMALL_WORDS: Final = {language: frozenset(words.split()) - _ENGLISH for language, words in _OTHERS.items()}
+_ENGLISH: Final = frozenset(_WORDS["English"].split())
+_OTHERS: Final = {
+    language: frozenset(words.split()) - _ENGLISH for language, words in _WORDS.items() if language != "English"
+}
 
 
 def check(text: str, language_type: str) -> None:
@@ -167,7 +86,7 @@ def _foreign(text: str) -> str:
     words = [word.strip(".,;:!?\"'()[]«»“”„…¿¡—–-") for word in text[:_SAMPLE].replace("’", "'").split()]
     english = sum(word.lower() in _ENGLISH for word in words)
     words[:1] = [word.lower() for word in words[:1]]  # further in, a capital makes a name: Los Angeles, Las Vegas
-    hits = {language: sum(word in small for word in words) for language, small in _SMALL_WORDS.items()}
+    hits = {language: sum(word in small for word in words) for language, small in _OTHERS.items()}
     likely = max(hits, key=lambda language: hits[language])
     found = hits[likely]
     enough = found >= _ENOUGH and found > _MAJORITY * english and found * _DENSITY >= len(words)

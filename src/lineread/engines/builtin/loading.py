@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lineread.engines.builtin import package, tables
+from lineread.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,13 @@ class Loading:
     def __init__(self) -> None:
         self._model = _Task(lambda: package.asset("hibari.onnx"))
         self._tables = _Task(tables.unpack)
-        from lineread.engines.builtin.model import Network  # noqa: PLC0415 - numpy and onnxruntime, beside the unpacking
-
+        try:
+            from lineread.engines.builtin.model import Network  # noqa: PLC0415 - numpy and onnxruntime
+        except ImportError as error:
+            raise ConfigError(
+                f"The built-in voice lacks a package: {error.name or 'onnxruntime'}.",
+                remedy="Reinstall with `pip install --force-reinstall lineread`.",
+            ) from error
         self._network = _Task(lambda: Network(self._model.result()))
 
     def result(self) -> Speaker:

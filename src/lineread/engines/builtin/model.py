@@ -8,10 +8,15 @@ nothing but an output adds that output to the first.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+# Without this onnxruntime counts its uses in a file of its own and sends them to its maker: the built-in voice keeps
+# what is done with it on the machine. Its own switch, `disable_telemetry_events`, comes too late for that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
 from lineread.engines.builtin import package
