@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import texts
 from lineread import Client, Request
+from lineread.engines.fake import Act, Fake
 
 #: Linux counts kibibytes, macOS bytes.
 UNIT = 1 if sys.platform == "darwin" else 1024
@@ -24,7 +25,9 @@ def peak() -> int:
 
 def main(characters: int, cache_dir: str | None = None) -> None:
     inherited = peak()
-    client = Client(engine="fake", cache=cache_dir is not None, cache_dir=cache_dir)
+    # In pieces, as the cloud sends it: in one, a segment's megabyte fragments the heap, and that would be measured.
+    engine = Fake(otherwise=Act(chunks=30))
+    client = Client(engine=engine, cache=cache_dir is not None, cache_dir=cache_dir)
     samples = sum(chunk.samples for chunk in client.generate(Request(texts.prose(characters), "Cherry"), stream=True))
     assert samples > characters * 1000, "a character of the fake engine takes 50 ms"
     assert peak() > inherited, "the figure would be the bench's own, which a child begins with"

@@ -164,7 +164,7 @@ def language(name: str) -> str:
         OptionError: The service does not know it.
     """
     languages = load().languages
-    found = _forgive(name, languages)
+    found = name if name in languages else _forgive(name, languages)
     if found is None:
         hint = suggestion(name, languages, f"Choose one of {', '.join(languages)}.")
         raise OptionError(f"language_type {name!r} is not known.", remedy=hint, code="unknown_language")

@@ -66,10 +66,15 @@ class _Line:
 
     def take(self, data: bytes) -> Iterator[Chunk]:
         """The next bytes of a WAV file or of bare PCM."""
-        pcm = self._kept + self._reader.feed(data)
-        self._kept = pcm[-KEPT:]
-        if len(pcm) > KEPT:
-            yield self._chunk(pcm[:-KEPT])
+        pcm = self._reader.feed(data)
+        if len(self._kept) + len(pcm) <= KEPT:
+            self._kept += pcm
+            return
+        kept = pcm[-KEPT:] if len(pcm) >= KEPT else self._kept[len(pcm) - KEPT :] + pcm
+        rest = len(pcm) - KEPT
+        ready = (self._kept, memoryview(pcm)[:rest]) if rest >= 0 else (self._kept[:rest],)
+        self._kept = kept
+        yield self._chunk(b"".join(ready))  # one copy: there is a megabyte of it each second
 
     def end(self, facts: Facts) -> Chunk:
         """The last chunk.
