@@ -56,10 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
             sinks.Player.find(client.settings.player)
         if arguments.stream and arguments.json:
             return _print_chunks(job)
-        with ExitStack() as stack:
-            outlets = _Outlets(arguments, target, job, stack, client.settings.player)
-            tally = _speak(job, outlets, quiet=arguments.quiet)
-        _tell(arguments, outlets.path, job, tally)
+        with ExitStack() as playing:
+            with ExitStack() as writing:
+                player = client.settings.player
+                outlets = _Outlets(arguments, target, job, writing=writing, playing=playing, player=player)
+                tally = _speak(job, outlets, quiet=arguments.quiet)
+            _tell(arguments, outlets.path, job, tally)  # what is written is whole, however the playing ends
     if outlets.failure is not None:
         raise outlets.failure
     return 0
@@ -101,7 +103,14 @@ class _Outlets:
     """All places that the audio goes to."""
 
     def __init__(
-        self, arguments: argparse.Namespace, target: str | None, job: Job, stack: ExitStack, player: str | None
+        self,
+        arguments: argparse.Namespace,
+        target: str | None,
+        job: Job,
+        *,
+        writing: ExitStack,
+        playing: ExitStack,
+        player: str | None,
     ) -> None:
         self._request = job.plan.request
         self._job = job
@@ -109,23 +118,24 @@ class _Outlets:
         self._play = arguments.play
         self._to_file = target not in (None, STANDARD) or (not arguments.play and target is None)
         self._player = player
-        self._stack = stack
+        self._writing = writing
+        self._playing = playing
         self._sinks: list[sinks.Sink] = []
         self.path: str | None = None
         #: What went wrong with the playing of what is written to a file as well.
         self.failure: OutputError | None = None
 
     def open(self, sample_rate: int) -> None:
-        """Open all of them. The stack closes the last one first: a file is safe before its playing ends."""
+        """Open all of them."""
         form = self._request.format
         if self._play:
-            self._sinks.append(self._stack.enter_context(sinks.Player(sample_rate, command=self._player)))
+            self._sinks.append(self._playing.enter_context(sinks.Player(sample_rate, command=self._player)))
         if self._target == STANDARD:
-            self._sinks.append(self._stack.enter_context(sinks.StreamSink(sys.stdout.buffer, form, sample_rate)))
+            self._sinks.append(self._writing.enter_context(sinks.StreamSink(sys.stdout.buffer, form, sample_rate)))
         if self._to_file:
             sink = sinks.open_file(self._target, self._job.default_path, form, sample_rate)
-            self._stack.callback(self._remember, sink)
-            self._sinks.append(self._stack.enter_context(sink))
+            self._writing.callback(self._remember, sink)
+            self._sinks.append(self._writing.enter_context(sink))
 
     def write(self, pcm: bytes) -> None:
         """Send sound to all of them. One that was closed on its far end is let go while there are others."""
