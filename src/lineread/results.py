@@ -33,7 +33,53 @@ class Job(Protocol):
         """The file that the speech is saved to when nobody names one."""
 
 
-class Tally:
+class _Sums:
+    """What the facts of a speech's segments add up to."""
+
+    __slots__ = ()
+
+    @property
+    def facts(self) -> list[Facts]:
+        """What the engine said of each complete segment."""
+        raise NotImplementedError
+
+    @property
+    def engine(self) -> str:
+        """The engine that spoke; several names after a fallback in the middle."""
+        return _several(each.engine for each in self.facts)
+
+    @property
+    def model(self) -> str:
+        """The model that spoke."""
+        return _several(each.model for each in self.facts)
+
+    @property
+    def stand_in(self) -> str:
+        """What stood in for the asked voice; empty when that voice itself spoke."""
+        return _several(each.stand_in for each in self.facts)
+
+    @property
+    def fallback_reason(self) -> str:
+        """Why the engine that was asked did not speak, or not all of it; empty when it did."""
+        return _several(each.fallback_reason for each in self.facts)
+
+    @property
+    def cached(self) -> bool:
+        """All of it came from the cache."""
+        return all(each.cached for each in self.facts)
+
+    @property
+    def characters(self) -> int:
+        """Characters that the service billed for this call; nothing for what the cache had."""
+        return sum(each.characters for each in self.facts)
+
+    @property
+    def request_id(self) -> str:
+        """The service's ids of the calls behind it, for its support."""
+        return _several(each.request_id for each in self.facts)
+
+
+class Tally(_Sums):
     """What a speech's chunks add up to, in constant memory for each segment.
 
     Attributes:
@@ -71,7 +117,7 @@ class Tally:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Speech:
+class Speech(_Sums):
     """A finished speech.
 
     Attributes:
@@ -99,39 +145,9 @@ class Speech:
         return len(self.pcm) / 2 / self.sample_rate
 
     @property
-    def engine(self) -> str:
-        """The engine that spoke; several names after a fallback in the middle."""
-        return _several(segment.facts.engine for segment in self.segments)
-
-    @property
-    def model(self) -> str:
-        """The model that spoke."""
-        return _several(segment.facts.model for segment in self.segments)
-
-    @property
-    def stand_in(self) -> str:
-        """What stood in for the asked voice; empty when that voice itself spoke."""
-        return _several(segment.facts.stand_in for segment in self.segments)
-
-    @property
-    def fallback_reason(self) -> str:
-        """Why the engine that was asked did not speak, or not all of it; empty when it did."""
-        return _several(segment.facts.fallback_reason for segment in self.segments)
-
-    @property
-    def cached(self) -> bool:
-        """All of it came from the cache."""
-        return all(segment.facts.cached for segment in self.segments)
-
-    @property
-    def characters(self) -> int:
-        """Characters that the service billed for this call; nothing for what the cache had."""
-        return sum(segment.facts.characters for segment in self.segments)
-
-    @property
-    def request_id(self) -> str:
-        """The service's ids of the calls behind it, for its support."""
-        return _several(segment.facts.request_id for segment in self.segments)
+    def facts(self) -> list[Facts]:
+        """What the engine said of each complete segment."""
+        return [segment.facts for segment in self.segments]
 
     @property
     def audio_url(self) -> str:

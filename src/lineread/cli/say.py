@@ -195,12 +195,9 @@ def _word_record(word: Word, text: str) -> dict[str, object]:
 
 
 def _tell(arguments: argparse.Namespace, path: str | None, job: Job, tally: Tally) -> None:
-    facts = tally.facts
-    reason = ", ".join(dict.fromkeys(each.fallback_reason for each in facts if each.fallback_reason))
-    if reason:
-        speaker = ", ".join(dict.fromkeys(each.engine for each in facts if each.fallback_reason))
-        tell(f"{reason} So {speaker} spoke, as asked.")
-    stand_in = ", ".join(dict.fromkeys(each.stand_in for each in facts if each.stand_in))
+    if tally.fallback_reason:
+        speaker = ", ".join(dict.fromkeys(each.engine for each in tally.facts if each.fallback_reason))
+        tell(f"{tally.fallback_reason} So {speaker} spoke, as asked.")
     if arguments.json:
         request = job.plan.request
         record = {
@@ -209,14 +206,14 @@ def _tell(arguments: argparse.Namespace, path: str | None, job: Job, tally: Tall
             "format": request.format,
             "duration": round(tally.duration, 4),
             "voice": request.voice,
-            "engine": ", ".join(dict.fromkeys(each.engine for each in facts)),
-            "model": ", ".join(dict.fromkeys(each.model for each in facts)),
-            "stand_in": stand_in,
-            "fallback_reason": reason,
-            "cached": all(each.cached for each in facts),
-            "characters": sum(each.characters for each in facts),
-            "segments": len(facts),
-            "request_id": ", ".join(dict.fromkeys(each.request_id for each in facts if each.request_id)),
+            "engine": tally.engine,
+            "model": tally.model,
+            "stand_in": tally.stand_in,
+            "fallback_reason": tally.fallback_reason,
+            "cached": tally.cached,
+            "characters": tally.characters,
+            "segments": len(tally.spoken),
+            "request_id": tally.request_id,
         }
         print(json.dumps(record, ensure_ascii=False))
     elif path is not None:
