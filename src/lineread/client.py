@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, overload
 
@@ -33,7 +34,8 @@ OUTPUT_PLACE = os.path.join("ai-audio-tts", "audio")
 
 def tell(line: str) -> None:
     """Print a notice to standard error: the default for what a client has to say."""
-    print(f"lineread: {line}", file=sys.stderr)  # noqa: T201 - a notice is said on standard error
+    with suppress(OSError):  # a standard error that takes nothing is no reason not to speak
+        print(f"lineread: {line}", file=sys.stderr)  # noqa: T201 - a notice is said on standard error
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class Client:
     def engine(self) -> Engine:
         """The engine that speaks this client's requests, with what belongs around it."""
         with self._opening:
-            primary = self._engine or self._named(self._choice())
+            primary = self._engine or self._named(self.settings.chosen_engine)
             backup = self._fallback or self.settings.fallback
             if isinstance(backup, str):
                 backup = self._named(backup)
@@ -210,9 +212,6 @@ class Client:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
-    def _choice(self) -> str:
-        return self.settings.engine or ("builtin" if self.settings.key is None else "dashscope")
-
     def _named(self, name: str) -> Engine:
         if name not in self._open:
             self._open[name] = registry.create(name, self.settings)
@@ -221,7 +220,7 @@ class Client:
     def _equipped(self, primary: Engine, backup: Engine | None) -> Engine:
         mark = f"{id(primary)} {id(backup)}"
         if mark not in self._open:
-            self._open[mark] = _Equipped(primary, backup, self.settings)
+            self._open[mark] = _Equipped(primary, backup, self.settings, self.cache)
         return self._open[mark]
 
     def _say(self, line: str) -> None:
@@ -246,10 +245,11 @@ class _Equipped(Wrapper):
     answers needs neither.
     """
 
-    def __init__(self, inner: Engine, backup: Engine | None, settings: Settings) -> None:
+    def __init__(self, inner: Engine, backup: Engine | None, settings: Settings, cache: Cache | None) -> None:
         super().__init__(inner)
         self._backup = backup
         self._settings = settings
+        self._cache = cache
         self._whole: Engine | None = None
 
     @property
@@ -261,7 +261,7 @@ class _Equipped(Wrapper):
         if self._whole is None:
             from lineread.wrappers import equip  # noqa: PLC0415 - see above
 
-            self._whole = equip(self.inner, self._backup, self._settings.state_dir)
+            self._whole = equip(self.inner, self._backup, self._settings.state_dir, cache=self._cache)
         return self._whole.stream(segment)
 
     async def aclose(self) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import re
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -26,6 +27,7 @@ from loopback import dashscope as loopback
 from loopback.dashscope import KEY, Act, Cloud, tone
 
 TEXT = "Hello, this is a short voice line."
+AudioAct = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 BRISK = Timeouts(connect=2, idle=0.4, total=2)
 
 
@@ -40,6 +42,12 @@ async def engine(cloud: Cloud) -> AsyncIterator[DashScope]:
     made = DashScope(Secret(KEY), base_url=cloud.base_url, timeouts=BRISK)
     yield made
     await made.aclose()
+
+
+@pytest.fixture(autouse=True)
+def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is fetched again at once."""
+    monkeypatch.setattr(http, "FETCH_WAIT", 0.0)
 
 
 def segment(text: str = TEXT, **fields: Any) -> Segment:
@@ -352,7 +360,7 @@ REFUSALS = [
     (loopback.stall(), errors.TimedOut, "timed_out", True),
     (loopback.speak(url_only=True, url="file:///etc/passwd"), errors.BadReply, "bad_reply", True),
     (loopback.speak(url_only=True, url="http://127.0.0.1:1/a b"), errors.BadReply, "bad_reply", True),
-    (loopback.speak(url_only=True, url="http://127.0.0.1:1/a.wav"), errors.Unreachable, "unreachable", True),
+    (loopback.speak(url_only=True, url="http://127.0.0.1:1/a.wav"), errors.Unreachable, "unreachable", False),
     (loopback.speak(url_only=True, url="http://[/a.wav"), errors.BadReply, "bad_reply", True),
 ]
 
@@ -381,6 +389,51 @@ async def failure(engine: DashScope, line: Segment | None = None) -> errors.Engi
         assert KEY not in "".join([repr(seen), str(seen), repr(vars(seen)), *(str(frame.locals) for frame in ours)])
         seen = seen.__cause__ or seen.__context__
     return error
+
+
+async def whole(request: web.Request, content: bytes) -> web.StreamResponse:
+    return web.Response(body=content, content_type="audio/wav")
+
+
+async def half(request: web.Request, content: bytes) -> web.StreamResponse:
+    """A file that ends before its length."""
+    response = web.StreamResponse(headers={"Content-Length": str(len(content))})
+    await response.prepare(request)
+    await response.write(content[: len(content) // 2])
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+async def dropped(request: web.Request, content: bytes) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def failed(request: web.Request, content: bytes) -> web.StreamResponse:
+    return web.Response(status=503, text="<Error/>", content_type="application/xml")
+
+
+async def portal(request: web.Request, content: bytes) -> web.StreamResponse:
+    return web.Response(text="<html>Please log in</html>", content_type="text/html")
+
+
+def failed_until(seconds: str) -> AudioAct:
+    async def act(request: web.Request, content: bytes) -> web.StreamResponse:
+        return web.Response(status=503, headers={"Retry-After": seconds})
+
+    return act
+
+
+def one_by_one(*acts: AudioAct) -> AudioAct:
+    """Each fetch plays the next act."""
+    script = iter(acts)
+
+    async def act(request: web.Request, content: bytes) -> web.StreamResponse:
+        return await next(script)(request, content)
+
+    return act
 
 
 def named(error: errors.EngineError) -> str:
@@ -487,21 +540,88 @@ class TestFaults:
         cloud.script(loopback.speak(url_only=True))
         assert pcm(await speak(engine)) == tone(TEXT)
 
-    async def test_a_file_cut_off_on_the_way(self, cloud: Cloud, engine: DashScope) -> None:
-        """A download that ends before its length is a dropped connection, not a shorter speech."""
+    @pytest.mark.parametrize("transport", ["sse", "url"])
+    async def test_a_file_that_is_hard_to_get(self, cloud: Cloud, transport: Any) -> None:
+        """Cut off, refused for now, another page at first: the file is fetched again, and the call not paid twice."""
+        cloud.script(loopback.speak(url_only=True))
+        cloud.audio_act = one_by_one(half, failed, dropped, portal, whole)
+        engine = DashScope(Secret(KEY), base_url=cloud.base_url, transport=transport, timeouts=BRISK)
+        chunks = await speak(engine)
+        assert pcm(chunks) == tone(TEXT)
+        assert [chunk.offset for chunk in chunks] == list(itertools.accumulate([0] + [c.samples for c in chunks[:-1]]))
+        assert (len(cloud.received), len(cloud.fetched)) == (1, 5)
+        assert len({fetched.path for fetched in cloud.fetched}) == 1
+        await engine.aclose()
 
-        async def half(request: web.Request, content: bytes) -> web.StreamResponse:
-            response = web.StreamResponse(headers={"Content-Length": str(len(content))})
-            await response.prepare(request)
-            await response.write(content[: len(content) // 2])
-            assert request.transport is not None
-            request.transport.close()
-            return response
-
-        cloud.audio_act = half
+    @pytest.mark.parametrize(
+        ("act", "kind", "retryable"),
+        [
+            ("half", errors.Unreachable, False),
+            ("failed", errors.ServiceFailed, False),
+            ("portal", errors.BadReply, True),
+        ],
+    )
+    async def test_a_file_that_cannot_be_got(
+        self, cloud: Cloud, engine: DashScope, act: str, kind: type[errors.EngineError], *, retryable: bool
+    ) -> None:
+        """After the last try only a file that is broken itself is a reason to call, and pay, again."""
+        cloud.audio_act = globals()[act]
         cloud.script(loopback.speak(url_only=True))
         error = await failure(engine)
-        assert (type(error), error.retryable) == (errors.Unreachable, True)
+        assert (type(error), error.retryable) == (kind, retryable)
+        assert f"({http.FETCHES} tries to fetch the audio)" in error.message
+        assert (len(cloud.received), len(cloud.fetched)) == (1, http.FETCHES)
+
+    async def test_a_file_that_became_shorter(self, cloud: Cloud, engine: DashScope) -> None:
+        """A second fetch that brings less than the first is another file, and no end of this one."""
+
+        async def short(request: web.Request, content: bytes) -> web.StreamResponse:
+            return web.Response(body=content[:100], content_type="audio/wav")
+
+        cloud.audio_act = one_by_one(half, *[short] * http.FETCHES)
+        cloud.script(loopback.speak(url_only=True))
+        error = await failure(engine)
+        assert isinstance(error, errors.BadReply)
+        assert "no longer the same" in error.message
+
+    async def test_a_file_that_would_take_too_long(self, cloud: Cloud, engine: DashScope) -> None:
+        """A wait that the file's host asks for is kept within the call's deadline, and given up beyond it."""
+        cloud.audio_act = one_by_one(failed_until("0.2"), whole)
+        began = time.monotonic()
+        cloud.script(loopback.speak(url_only=True))
+        assert pcm(await speak(engine)) == tone(TEXT)
+        assert time.monotonic() - began >= 0.2
+        cloud.audio_act = failed_until("3")
+        cloud.script(loopback.speak(url_only=True))
+        error = await failure(engine)
+        assert (type(error), len(cloud.fetched)) == (errors.ServiceFailed, 3)
+
+    async def test_closing_ends_the_wait_for_a_file(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An engine that is closed while a file is to be fetched again ends the call in that fetch's error, at once."""
+        waits = asyncio.Event()
+        rest_for = http._Exchange.rest_for
+
+        async def told(exchange: http._Exchange, seconds: float) -> bool:
+            waits.set()
+            return await rest_for(exchange, seconds)
+
+        monkeypatch.setattr(http._Exchange, "rest_for", told)
+        cloud.audio_act = failed_until("60")
+        cloud.script(loopback.speak(url_only=True))
+        engine = DashScope(Secret(KEY), base_url=cloud.base_url)
+        speaking = asyncio.create_task(speak(engine))
+        async with asyncio.timeout(5):
+            await waits.wait()
+            await engine.aclose()
+            with pytest.raises(errors.ServiceFailed):
+                await speaking
+        assert len(cloud.fetched) == 1
+
+    async def test_a_date_to_come_again(self, cloud: Cloud, engine: DashScope) -> None:
+        """A wait that is told as a date counts from the service's own clock."""
+        dates = {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT", "Date": "Wed, 21 Oct 2026 07:27:51 GMT"}
+        cloud.script(loopback.refuse(429, "Throttling.RateQuota", "Slow down.", dates))
+        assert (await failure(engine)).retry_after == 9
 
     async def test_a_file_without_end(self, cloud: Cloud, engine: DashScope, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file over the limit is refused before it fills the memory."""

@@ -371,7 +371,7 @@ class Cloud:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         content = await request.read()
-        body = json.loads(content) if content else None
+        body: Any = json.loads(content) if content else None
         self.received.append(_received(request, body))
         peer = request.get_extra_info("peername")
         self.connections.add(peer[1])

@@ -234,6 +234,10 @@ def test_what_the_service_says_is_quoted_within_bounds() -> None:
     assert len(shown) < 400
 
 
+#: 2026-10-21 07:27:55 UTC.
+NOW = 1_792_567_675.0
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -241,15 +245,29 @@ def test_what_the_service_says_is_quoted_within_bounds() -> None:
         ({"retry-after": "3"}, 3.0),
         ({"retry-after": "0.5"}, 0.5),
         ({"retry-after": "9", "retry-after-ms": "250"}, 0.25),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, 5.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 -0000"}, 5.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 2026 07:27:48 GMT"}, 12.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "soon"}, 5.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "retry-after-ms": "x"}, 5.0),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "."}, None),
+        ({"retry-after": "Wed, Oct 99999999999999999999  07:28:00 0 Wed,"}, None),
     ],
 )
-def test_retry_after_is_read_as_seconds(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds and milliseconds are understood; anything else asks nothing."""
-    assert retry_after(headers) == seconds
+def test_what_retry_after_asks(headers: dict[str, str], seconds: float | None) -> None:
+    """Seconds, milliseconds and dates are understood, a date by the service's clock if it shows; else nothing is."""
+    assert retry_after(headers, now=NOW) == seconds
+
+
+@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "date"]), st.text()))
+@settings(derandomize=True, deadline=None)
+def test_no_retry_after_does_harm(headers: dict[str, str]) -> None:
+    """Whatever a gateway writes there, the wait is none or not negative."""
+    wait = retry_after(headers, now=NOW)
+    assert wait is None or wait >= 0
 
 
 json_values = st.recursive(

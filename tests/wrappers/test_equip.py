@@ -8,9 +8,11 @@ import pytest
 
 from lineread.engines.base import Quota
 from lineread.engines.fake import Act, Fake
-from lineread.errors import NoAudio, Refused, Unauthorized
+from lineread.errors import NoAudio, Refused, Unauthorized, Unreachable
 from lineread.speech import Chunk, Request, Segment
 from lineread.wrappers import equip
+from lineread.wrappers.breaker import CircuitBreaker
+from lineread.wrappers.fallback import Fallback
 
 SEGMENT = Segment(Request("Hello there, friend.", "Cherry"), 0, 0, 20)
 
@@ -60,3 +62,32 @@ async def test_a_refusal_stays_one() -> None:
     facts = (await speak(engine, Backup(), None))[-1].facts
     assert facts is not None
     assert (facts.engine, len(engine.calls)) == ("backup", 2)
+
+
+async def test_a_dead_engine_is_tried_for_one_segment_only() -> None:
+    """With a backup, the segments after the first failure go to it at once; without one each is tried in full."""
+    down = Act(error=Unreachable("Nobody there."))
+    engine, backup = Fake(otherwise=down), Backup()
+    whole = equip(engine, backup, None)
+    for _ in range(20):
+        facts = [chunk.facts async for chunk in whole.stream(SEGMENT)][-1]
+        assert facts is not None
+        assert (facts.engine, facts.fallback_reason) == ("backup", "Nobody there.")
+    assert (len(engine.calls), len(backup.calls)) == (1, 20)
+    alone = equip(engine, None, None)
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            await anext(alone.stream(SEGMENT))
+    assert len(engine.calls) == 4
+
+
+async def test_a_dead_engine_is_probed_without_retries() -> None:
+    """To find it still dead takes one call; its retries would hold up all that follows."""
+    engine = Fake([Unreachable("x")], otherwise=Act(error=Unreachable("x", retryable=True)))
+    whole = equip(engine, Backup(), None)
+    assert isinstance(whole, Fallback)
+    assert isinstance(whole.inner, CircuitBreaker)
+    for calls in (1, 2):
+        whole.inner._until = 0.0
+        assert [chunk async for chunk in whole.stream(SEGMENT)]
+        assert len(engine.calls) == calls

@@ -13,6 +13,8 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -251,16 +253,23 @@ def error_from(
     )
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds that the headers ask to wait before the next try; None if they ask nothing that can be understood.
 
-    A date is not understood: no gateway of the service sends one, and it would need a clock.
+    Args:
+        headers: The response's; names in any case, if the mapping takes them so.
+        now: Seconds since the epoch. A date is taken from the reply's own ``Date`` where it has one, since the clocks
+            of the two sides may differ.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()
         if value.isascii() and value.replace(".", "", 1).isdigit():
             return float(value) * unit
-    return None
+    until = _instant(headers.get("retry-after", ""))
+    if until is None:
+        return None
+    sent = _instant(headers.get("date", ""))
+    return max(0.0, until - (now if sent is None else sent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,6 +494,15 @@ def _object(body: str | bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _instant(date: str) -> float | None:
+    """An HTTP date in seconds since the epoch; None if it is none."""
+    try:
+        parsed = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp()
 
 
 def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -84,22 +84,27 @@ class Fallback(Wrapper):
         pieces = text.split(resolved.text, limits.characters, by_sentence=limits.by_sentence, first=limits.first)
         parts = [Segment(resolved, index, piece.start, piece.end, piece.pause) for index, piece in enumerate(pieces)]
         joiner = Joiner(resolved.rate)
-        characters = 0
+        said: list[Facts] = []
         for part, following in pairwise([*parts, None]):
             assert part is not None  # only the pair's second is ever missing
             async with aclosing(self.backup.stream(part)) as chunks:
                 async for chunk in chunks:
                     placed = joiner.place(chunk, part, last=following is None)
-                    facts = chunk.facts
-                    if facts is not None:
-                        characters += facts.characters
-                        facts = None if following else self._signed(facts, part, characters, reason)
+                    facts = None
+                    if chunk.facts is not None:
+                        said.append(chunk.facts)
+                        facts = None if following else self._signed(said, part, reason)
                     yield replace(placed, facts=facts, pause=0, final=False).moved(segment.text_start)
 
-    def _signed(self, facts: Facts, part: Segment, characters: int, reason: str) -> Facts:
+    def _signed(self, said: list[Facts], part: Segment, reason: str) -> Facts:
         """What the backup says of all parts. Its mark must be there: without it the sound would pass for another's."""
-        fingerprint = facts.fingerprint or self.backup.fingerprint(part.request)
-        return replace(facts, fingerprint=fingerprint, characters=characters, fallback_reason=reason)
+        return replace(
+            said[-1],
+            fingerprint=said[-1].fingerprint or self.backup.fingerprint(part.request),
+            characters=sum(facts.characters for facts in said),
+            cached=all(facts.cached for facts in said),
+            fallback_reason=reason,
+        )
 
 
 def _tell_backup(failure: EngineError, name: str, error: LinereadError) -> None:

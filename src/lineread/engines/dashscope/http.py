@@ -8,9 +8,12 @@ must not pay: ``engines.dashscope`` loads this module when the first segment has
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
@@ -36,6 +39,9 @@ _closing: set[asyncio.Task[None]] = set()
 #: Most bytes of a JSON reply, of an error page, and of an audio file (23 minutes).
 MAX_REPLY: Final = 1 << 20
 MAX_FILE: Final = 64 << 20
+#: Most fetches of one audio file, and most seconds before the second one; doubles with each further one.
+FETCHES: Final = 5
+FETCH_WAIT: Final = 0.4
 #: Bytes by which an audio file is known.
 HEAD: Final = 12
 #: Seconds that a finished stream gets to end, so that its connection can be used again.
@@ -208,29 +214,53 @@ class Service:
     async def download(self, address: str) -> AsyncGenerator[bytes, None]:
         """The bytes of a WAV file as they come. The key is not sent along: the address is signed.
 
+        Whoever makes the call again pays for it again, so what goes wrong on the way to the file is mended here: it is
+        fetched again from its beginning, within one call's deadline, and what came before is not handed on twice.
+
         Raises:
             EngineError: It could not be fetched, or is something else.
         """
         url = _audio_url(address)
+        taken = 0
+        async with _Exchange(url, self._timeouts, self._under_way) as exchange:
+            for fetch in count(1):
+                try:
+                    async with aclosing(self._fetch(url, exchange, after=taken)) as parts:
+                        async for part in parts:
+                            taken += len(part)
+                            yield part
+                except EngineError as error:
+                    failure = error
+                else:
+                    return
+                wait = max(_fetch_wait(fetch), failure.retry_after or 0.0)
+                if not failure.retryable or fetch == FETCHES or not await exchange.rest_for(wait):
+                    _give_up(failure, fetch)
+                    raise failure
+
+    async def _fetch(self, url: URL, exchange: _Exchange, *, after: int) -> AsyncGenerator[bytes, None]:
+        """The bytes of a WAV file after so many, fetched once."""
         request = (await self._session()).get(
             url, headers={"Accept-Encoding": "identity"}, max_redirects=3, proxy=self._proxy(url)
         )
-        async with _Exchange(url, self._timeouts, self._under_way) as exchange:
-            response = await exchange.begin(request)
-            if response.status != 200:
-                raise _no_file(response.status, url)
-            part = b""
-            while len(part) < HEAD and (more := await exchange.part()):
-                part += more
-            if sniff(part) != "wav":
-                raise BadReply(f"The audio file on {url.host} is not a WAV file.", remedy=_AGAIN, retryable=True)
-            size = 0
-            while part:
-                size += len(part)
-                if size > MAX_FILE:
-                    raise BadReply(f"The audio file is larger than {MAX_FILE >> 20} MiB.", remedy="Shorten the line.")
-                yield part
-                part = await exchange.part()
+        response = await exchange.begin(request)
+        if response.status != 200:
+            raise _no_file(response, url)
+        part = b""
+        while len(part) < HEAD and (more := await exchange.part()):
+            part += more
+        if sniff(part) != "wav":
+            raise BadReply(f"The audio file on {url.host} is not a WAV file.", remedy=_AGAIN, retryable=True)
+        size = 0
+        while part:
+            size += len(part)
+            if size > MAX_FILE:
+                raise BadReply(f"The audio file is larger than {MAX_FILE >> 20} MiB.", remedy="Shorten the line.")
+            if size > after:
+                yield part[after - size :]  # all of it, but for the first one
+            part = await exchange.part()
+        if size < after:
+            raise BadReply(f"The audio file on {url.host} is no longer the same.", remedy=_AGAIN, retryable=True)
 
     async def reach(self) -> Answer:
         """Ask, without the key, whether anybody answers.
@@ -304,7 +334,8 @@ class Service:
 class _Exchange:
     """A request and its response: whatever waits for the network waits here, against the deadlines.
 
-    The time that the reader of the speech takes between two parts does not count.
+    The time that the reader of the speech takes between two parts does not count. A request that is made again is part
+    of the same exchange, and has what is left of its time.
     """
 
     def __init__(self, url: URL, timeouts: Timeouts, under_way: set[_Exchange]) -> None:
@@ -315,6 +346,7 @@ class _Exchange:
         self._left = timeouts.total
         self._under_way = under_way
         self._response: aiohttp.ClientResponse | None = None
+        self._hung_up = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._under_way.add(self)
@@ -322,18 +354,29 @@ class _Exchange:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._under_way.discard(self)
-        if self._response is not None:
-            self._response.release()  # a connection whose response was not read to its end is closed by this
+        self._release()
 
     def hang_up(self) -> None:
         """End it from outside: whoever waits for the next part gets an error. Closing the session would not wake it."""
+        self._hung_up.set()
         if self._response is not None:
             self._response.close()
 
     async def begin(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
         """Send a request and wait for the head of its response."""
+        self._release()
         self._response = await self._wait(request)
         return self._response
+
+    async def rest_for(self, seconds: float) -> bool:
+        """Wait before the request is made again; False, and at once, if there is no time for that or nobody waits."""
+        self._left -= seconds
+        if self._left <= 0 or self._hung_up.is_set():
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hung_up.wait()
+        return not self._hung_up.is_set()
 
     async def part(self) -> bytes:
         """The next bytes of the body; none at its end."""
@@ -363,6 +406,11 @@ class _Exchange:
                 pass
         except EngineError:
             pass  # all that is lost is a connection
+
+    def _release(self) -> None:
+        if self._response is not None:
+            self._response.release()  # a connection whose response was not read to its end is closed by this
+            self._response = None
 
     async def _wait(self, step: Awaitable[T]) -> T:
         began = self.loop.time()
@@ -410,13 +458,14 @@ async def _refusal(exchange: _Exchange, response: aiohttp.ClientResponse, hide: 
     return wire.decode_error(
         response.status,
         body,
-        retry_after=wire.retry_after(response.headers),
+        retry_after=wire.retry_after(response.headers, now=time.time()),
         request_id=response.headers.get("x-request-id", ""),
         hide=hide,
     )
 
 
-def _no_file(status: int, url: URL) -> EngineError:
+def _no_file(response: aiohttp.ClientResponse, url: URL) -> EngineError:
+    status = response.status
     if status in (403, 404, 410):
         return BadReply(
             f"The audio file on {url.host} has expired or is gone (HTTP {status}).",
@@ -427,7 +476,27 @@ def _no_file(status: int, url: URL) -> EngineError:
         f"The audio file on {url.host} could not be fetched (HTTP {status}).",
         remedy=_AGAIN,
         retryable=status >= 500 or status in (408, 429),
+        retry_after=wire.retry_after(response.headers, now=time.time()),
     )
+
+
+def _fetch_wait(fetches: int) -> float:
+    """Seconds before the next fetch after so many."""
+    most = FETCH_WAIT * 2 ** (fetches - 1)
+    return random.uniform(most / 2, most)  # noqa: S311 - spreads waits
+
+
+def _give_up(failure: EngineError, fetches: int) -> None:
+    """Say in the last fetch's error how many there were, and whether a new call could help.
+
+    It could where the file itself is broken. Where the way to it is, a new call would be paid for, and its file be as
+    far away; so that is left to whoever pays.
+    """
+    failure.retryable = failure.retryable and isinstance(failure, BadReply)
+    failure.retry_after = None
+    if fetches > 1:
+        failure.message = f"{failure.message.removesuffix('.')} ({fetches} tries to fetch the audio)."
+        failure.args = (failure.message,)
 
 
 def _api_url(base_url: str) -> URL:
