@@ -68,8 +68,10 @@ def segment(engine: Builtin, text: str = SENTENCE, voice: str = "Cherry", **fiel
 
 
 async def speak(engine: Builtin, spoken: Segment) -> Chunk:
-    (chunk,) = await gather(engine.stream(spoken))
-    return chunk
+    """All chunks of a segment as one."""
+    chunks = await gather(engine.stream(spoken))
+    assert [chunk.offset for chunk in chunks] == [sum(each.samples for each in chunks[:n]) for n in range(len(chunks))]
+    return replace(chunks[-1], offset=0, pcm=b"".join(chunk.pcm for chunk in chunks))
 
 
 def test_any_model_language_case_and_instruction_are_accepted_and_settled() -> None:
@@ -196,6 +198,20 @@ async def test_the_same_segment_is_the_same_bytes_alone_or_beside_others(engine:
     other = Builtin()
     assert (await speak(other, wanted[2])).pcm == alone[2].pcm
     await other.aclose()
+
+
+async def test_the_first_sound_comes_by_itself_when_nothing_else_is_spoken(engine: Builtin) -> None:
+    """Alone, a segment's beginning is a chunk of its own, before the words and facts; beside others it is one chunk."""
+    first, rest = await gather(engine.stream(segment(engine)))
+    assert (first.words, first.facts, first.offset) == ((), None, 0)
+    assert first.duration < 0.5
+    assert rest.offset == first.samples
+    assert rest.facts is not None
+    beside = await asyncio.gather(*(gather(engine.stream(segment(engine))) for _ in range(3)))
+    assert [len(chunks) for chunks in beside] == [2, 1, 1]
+    assert all(b"".join(chunk.pcm for chunk in chunks) == first.pcm + rest.pcm for chunks in beside)
+    assert all(chunks[-1].words == rest.words for chunks in beside)
+    assert not engine._under_way
 
 
 async def test_place_in_the_text_does_not_change_the_sound(engine: Builtin) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineread.engines.builtin import package, tables
+from lineread.engines.builtin import package, spelling, tables
 from lineread.engines.builtin.phonemes import Phonemizer, Utterance, _plain
 from lineread.engines.builtin.speaker import MOST_PHONEMES, _calls
 
@@ -119,7 +119,7 @@ def test_phonemes_are_hibaris_own(phonemize: Phonemizer, original: Any) -> None:
     for line in CORPUS.strip().splitlines():
         for text in (line, *line.replace("; ", ". ").split(". ")):
             ours = phonemize(text).phonemes
-            theirs = "".join(one for one in original(_plain(text)) if one in phonemize._vocabulary)
+            theirs = "".join(one for one in original(_plain(spelling.spell(text).text)) if one in phonemize._vocabulary)
             assert " ".join(ours.split()) == " ".join(theirs.split()), text
 
 
@@ -198,6 +198,56 @@ def test_brackets_of_the_text_are_text(phonemize: Phonemizer) -> None:
     assert "mˈænjəwəl" in spoken
     assert "ɔɹɡ" in spoken.replace("ˈ", "") or "ˈɔɹ" in spoken
     assert "θˈɪs" in spoken or "ðɪs" in spoken.replace("ˈ", "")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Say Ｌｉｎｅｒｅａｄ now", "Say Lineread now"),
+        ("a 𝐆𝐫𝐨𝐛𝐢𝐜 𝒲𝑜𝓇𝓁𝒹", "a Grobic World"),
+        ("ⓗⓘ ﬁne ㎏", "hi fine kg"),
+        ("Henry Ⅷ has ٣ ３", "Henry VIII has 3 3"),
+        ("5€ or 20 £ or 3 million €", "5 euros or 20 pounds or 3 million euros"),
+        ("₽100, ₪1 and ₿2", "100 rubles, 1 shekel and 2 bitcoins"),
+        ("US$5, $ 5, 5$ and -$5", "5 U.S. dollars, $5, $5 and minus $5"),
+        ("the € sign and the % sign", "the euro sign and the percent sign"),
+        ("jo_b@x.org, please", "jo underscore b at x dot org, please"),
+        ("See www.x.org/a-b.", "See w w w dot x dot org slash a dash b."),
+        ("https://x.io?q=1 is", "https colon slash slash x dot io question mark q equals 1 is"),
+        ("version 2.0.1 at 10.0.0.1.", "version 2 dot 0 dot 1 at 10 dot 0 dot 0 dot 1."),
+        ("call (555) 123-4567", "call 5 5 5, 1 2 3, 4 5 6 7"),
+        ("call +44 20 7946 0958", "call plus 4 4, 2 0, 7 9 4 6, 0 9 5 8"),
+        ("odds of 3:1 at 7:45", "odds of 3 to 1 at 7:45"),
+        ("5 − 3 or −5", "5 minus 3 or -5"),
+        ("x ≤ 5, a ≠ b, √2", "x is at most 5, a is not equal to b, the square root of 2"),
+        ("10⁵ and x²³ and y²", "10 to the power of 5 and x to the power of 23 and y²"),
+        ("3 * 4 is *bold*", "3 times 4 is *bold*"),
+        ("~5 people, ⅓ of 2½", "about 5 people, one third of 2 and one half"),
+        ("C# and F# at 5 m/s", "C sharp and F sharp at 5 meters per second"),
+        ("He is 5'10\" tall", "He is 5 foot 10 tall"),
+    ],
+)
+def test_signs_are_read_in_words(phonemize: Phonemizer, written: str, read: str) -> None:
+    """What hibari leaves out by itself sounds as the words that a reader says, and every word has its place."""
+    utterance = phonemize(written)
+    assert utterance.phonemes == phonemize(read).phonemes
+    check_places(written, utterance)
+    assert all(place.first < place.end for place in utterance.words), "a word is silent"
+
+
+@given(st.text(st.sampled_from("a5 1.,:/@#%&*+-=~$€£¥₽¢ⅧⅢ½⅓²⁵ⁿ₂Ａ１𝐇ﬁ٣√≤′'\"()xwm"), max_size=24))
+@settings(max_examples=600, derandomize=True)
+def test_whatever_is_spelled_keeps_its_words(phonemize: Phonemizer, text: str) -> None:
+    """Signs in any order: each word of the source still has one place, in order, apart from its neighbours'."""
+    check_places(text, phonemize(text))
+
+
+def test_prose_is_left_alone() -> None:
+    """Plain text is read as it stands, each of its characters for its own word."""
+    text = "Mrs. Harper, who's been here for 23 years, counts $4.50 twice. It's 7:45!"
+    spelled = spelling.spell(text)
+    assert spelled.text == text
+    assert [text[slice(*span)] for span in spelled.words] == text.split()
 
 
 def test_emoji_leave_no_gap(phonemize: Phonemizer) -> None:

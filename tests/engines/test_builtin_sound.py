@@ -19,7 +19,7 @@ from lineread import catalogue
 from lineread.catalogue import Voice
 from lineread.engines.builtin import cast, package, tables, vocoder
 from lineread.engines.builtin.cast import FIELDS, OWN_PITCH, Reading, StandIn
-from lineread.engines.builtin.model import Network
+from lineread.engines.builtin.model import Network, _session
 from lineread.engines.builtin.phonemes import Phonemizer
 from lineread.engines.builtin.speaker import Speaker, Spoken
 from lineread.speech import SAMPLE_RATE, Request
@@ -39,14 +39,26 @@ PITCHES: Mapping[tuple[bool, str], tuple[float, float]] = MappingProxyType(
 
 
 @pytest.fixture(scope="module")
-def speaker() -> Speaker:
-    return Speaker(Network(package.asset("hibari.onnx")), Phonemizer(tables.unpack()))
+def speaker() -> Whole:
+    return Whole()
 
 
 @pytest.fixture(scope="module")
-def renderings(speaker: Speaker) -> dict[str, Samples]:
+def renderings(speaker: Whole) -> dict[str, Samples]:
     """The same sentence by all voices, as a caller would get it."""
     return {voice.id: samples(speaker.speak(TEXT, cast.reading(Request(TEXT, voice.id), TEXT))) for voice in VOICES}
+
+
+class Whole:
+    """A speaker whose stretches are put together."""
+
+    def __init__(self) -> None:
+        self.speaker = Speaker(Network(package.asset("hibari.onnx")), Phonemizer(tables.unpack()))
+
+    def speak(self, text: str, reading: Reading) -> Spoken:
+        stretches = list(self.speaker.speak(text, reading))
+        assert [each.last for each in stretches] == [False] * (len(stretches) - 1) + [True]
+        return Spoken(b"".join(each.pcm for each in stretches), stretches[-1].words, last=True)
 
 
 def samples(spoken: Spoken) -> Samples:
@@ -166,7 +178,7 @@ def test_all_voices_are_equally_loud_and_none_clips(renderings: dict[str, Sample
 
 @pytest.mark.parametrize("factor", [0.6, 1.5])
 @pytest.mark.parametrize("name", ["Cherry", "Neil", "Bella"])
-def test_a_requests_pitch_changes_pitch_and_not_loudness(name: str, factor: float, speaker: Speaker) -> None:
+def test_a_requests_pitch_changes_pitch_and_not_loudness(name: str, factor: float, speaker: Whole) -> None:
     """The factor is real: it is found in the sound, and the level stays."""
     own, other = (
         samples(speaker.speak(TEXT, cast.reading(Request(TEXT, name, pitch=each), TEXT))) for each in (1.0, factor)
@@ -203,7 +215,7 @@ WORDS = "the of $5 Jan. 5th 10km Dr. Smith 3-4 1/2 well-known “yes” (no) —
     st.sampled_from(["", ",", ".", "...", "?!"]),
 )
 @settings(max_examples=60)
-def test_words_follow_each_other_inside_the_sound(speaker: Speaker, words: list[str], pace: float, mark: str) -> None:
+def test_words_follow_each_other_inside_the_sound(speaker: Whole, words: list[str], pace: float, mark: str) -> None:
     """Every word has its time: in order, without overlap, not after the end; spoken words last a while."""
     text = f"{mark} ".join(words) + mark
     spoken = speaker.speak(text, Reading(StandIn(pace=pace), 0.0, 1))
@@ -216,7 +228,7 @@ def test_words_follow_each_other_inside_the_sound(speaker: Speaker, words: list[
     assert sum(word.end - word.start for word in spoken.words) > 0.3 * end - 0.2
 
 
-def test_words_are_where_the_sound_is(speaker: Speaker) -> None:
+def test_words_are_where_the_sound_is(speaker: Whole) -> None:
     """Around a comma's rest, a word ends where the silence begins and the next one begins where it ends."""
     text = "Paris, Berlin, Vienna, Madrid, Lisbon, and Dublin."
     spoken = speaker.speak(text, Reading(StandIn(pace=0.8), 0.0, 1))
@@ -240,13 +252,13 @@ def test_only_multiples_of_the_pitch_shape_a_voice(hertz: float) -> None:
         np.abs((places * vocoder.BIN + hertz / 2) % hertz - hertz / 2) < 2.5 * vocoder.BIN
     )  # as wide as a harmonic in a window
     arbitrary = np.random.default_rng(1).uniform(-6, 2, (vocoder.BINS, 8))
-    filters = np.where(near[:, None], wanted[:, None], arbitrary).astype(np.float32)
+    filters = np.where(near[:, None], wanted[:, None], arbitrary).astype(np.float32).T
     found = vocoder._envelope(filters, np.full(8, hertz, np.float32))
-    off = np.abs(found - wanted[:, None])[near & (places > 10) & (places < 400)]
+    off = np.abs(found - wanted)[:, near & (places > 10) & (places < 400)]
     assert np.mean(off) < 0.3
 
 
-def test_a_long_piece_is_one_sound(speaker: Speaker) -> None:
+def test_a_long_piece_is_one_sound(speaker: Whole) -> None:
     """More phonemes than the network takes are spoken in several calls; words run on across them."""
     text = ", ".join(["We counted nineteen thousand four hundred and fifty-two boxes"] * 12) + "."
     spoken = speaker.speak(text, Reading(StandIn(), 0.0, 1))
@@ -257,16 +269,71 @@ def test_a_long_piece_is_one_sound(speaker: Speaker) -> None:
     assert len(spoken.pcm) / 2 / SAMPLE_RATE - spoken.words[-1].end < 0.3
 
 
-def test_without_phonemes_there_is_no_sound(speaker: Speaker) -> None:
+def test_without_phonemes_there_is_no_sound(speaker: Whole) -> None:
     """A piece of nothing but signs gives no samples and no words, and no error."""
     assert speaker.speak("*** — ***", Reading(StandIn(), 0.0, 1)).words == ()
-    assert speaker.speak("😀", Reading(StandIn(), 0.0, 1)) == Spoken(b"", ())
+    assert speaker.speak("😀", Reading(StandIn(), 0.0, 1)) == Spoken(b"", (), last=True)
 
 
 @pytest.mark.parametrize("changed", [{"breath": 0.3}, {"rough": 0.8}, {"tilt": 2.0}, {"range": 1.6}])
-def test_each_setting_is_heard(changed: dict[str, Any], speaker: Speaker) -> None:
+def test_each_setting_is_heard(changed: dict[str, Any], speaker: Whole) -> None:
     """Breath, roughness, brightness and range each change the sound of an otherwise equal voice."""
     plain = samples(speaker.speak(TEXT, Reading(StandIn(pitch=0.7), 0.0, 1)))
     other = samples(speaker.speak(TEXT, Reading(StandIn(pitch=0.7, **changed), 0.0, 1)))
     assert len(other) == len(plain)
     assert np.mean(np.square(other - plain)) > 0.05 * np.mean(np.square(plain))
+
+
+@pytest.mark.parametrize("voice", ["Cherry", "Vincent", "Seren"])
+def test_cuts_between_frames_change_no_bit(voice: str, speaker: Whole) -> None:
+    """Vocoded at once, in stretches of any lengths, or frame by frame: the same samples."""
+    reading = cast.reading(Request(TEXT, voice, take=2), TEXT)
+    network = speaker.speaker._network
+    score = network.read(speaker.speaker._phonemizer(TEXT).ids, reading.voice.pace)
+    frames = network.frames(score, 0, len(score))
+
+    def vocoded(cuts: list[int]) -> bytes:
+        voice = vocoder.Vocoder(score.pitch, reading)
+        pieces = [voice(frames.cut(slice(*bounds))) for bounds in pairwise([0, *cuts, len(frames)])]
+        return np.concatenate([*pieces, voice.rest()]).tobytes()
+
+    whole = vocoded([])
+    assert len(whole) == 4 * vocoder.HOP * len(score)
+    assert vocoded([1]) == vocoded([40, 41, 43, 250]) == vocoded(list(range(1, len(score)))) == whole
+
+
+def test_a_stretch_of_frames_is_what_the_whole_has_there(speaker: Whole) -> None:
+    """Frames made apart differ from those made with all others by no more than the network's own rounding."""
+    network = speaker.speaker._network
+    score = network.read(speaker.speaker._phonemizer(TEXT).ids, 1.0)
+    whole = network.frames(score, 0, len(score))
+    for start, end in ((0, 40), (40, len(score)), (100, 101)):
+        part = network.frames(score, start, end)
+        assert len(part) == end - start
+        off = part.filter - whole.filter[start:end]
+        assert float(np.sqrt(np.mean(np.square(off)))) < 0.15
+        assert float(np.sqrt(np.mean(np.square(whole.filter)))) > 1
+
+
+def test_the_parts_of_the_graph_make_what_the_whole_does() -> None:
+    """Cut in two, and with its constants written out, the network says bit for bit what hibari's own file says."""
+    model = package.asset("hibari.onnx")
+    inputs = {"ids": np.array([[0, *range(43, 90), 0]], np.int64), "speed": np.array([1.1], np.float32)}
+    names = ("lh", "theta", "lr", "phi", "f0")
+    theirs = _session(model).run(names, inputs)
+    network = Network(model)
+    score = network.read(range(43, 90), 1.1)
+    frames = network.frames(score, 0, len(score))
+    ours = (frames.filter.T, frames.phase.T, frames.residual.T, frames.residual_phase.T, frames.pitch)
+    for one, other in zip(ours, theirs, strict=True):
+        assert np.array_equal(one, other[0])
+    assert score.bounds[-1] <= len(score)
+
+
+def test_the_beginning_does_not_wait_for_the_end(speaker: Whole) -> None:
+    """However long a sentence is, what comes first is a fifth of a second or a little more, and it can be heard."""
+    for text in (TEXT, ", ".join([TEXT[:-1]] * 3) + "."):
+        first = next(speaker.speaker.speak(text, cast.reading(Request(text, "Cherry"), text)))
+        assert not first.last
+        assert 0.1 < len(first.pcm) / 2 / SAMPLE_RATE < 0.5
+        assert level(samples(first)) > -40

@@ -9,7 +9,9 @@ one speaker into a cast. No key, no network.
     package     the installed hibari-tts: place, version, files
     loading     loads the rest, when something has to be spoken anew:
     tables      hibari's word tables, opened without parsing them
+    spelling    signs in words, where hibari would say nothing
     phonemes    text to phonemes, and back to the words of the text
+    graph       cuts the network in two, so that a sentence can begin before it is finished
     model       phonemes to frames: the network
     vocoder     frames to samples
     speaker     all of it together, and when each word is spoken
@@ -32,11 +34,11 @@ from lineread.errors import LinereadError
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
     from lineread.engines.builtin.speaker import Speaker, Spoken
-    from lineread.speech import Request, Segment
+    from lineread.speech import Request, Segment, Word
 
 #: Most characters of a segment; a longer sentence loses its melody.
 _MOST_CHARACTERS: Final = 300
@@ -54,13 +56,14 @@ class Builtin(Engine):
     """
 
     name = "builtin"
-    version = "1"
+    version = "2"
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
         self._loading: Loading | None = None
         self._lock = threading.Lock()  # held while the voice is loaded: event loops must not wait for it
         self._speaker: Speaker | None = None
+        self._under_way: set[object] = set()  # a set, since segments may come from several event loops
 
     def resolve(self, request: Request) -> Request:
         """A system voice, English text, no instruction.
@@ -89,7 +92,10 @@ class Builtin(Engine):
         return f"{self.name}/{self.version}/{_MODEL}-{package.version()}/{cast.mark(request.voice)}"
 
     async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
-        """Speak one segment, as one chunk.
+        """Speak one segment.
+
+        If no other one is being spoken, its first fifth of a second comes as a chunk of its own: somebody may be
+        waiting for it. Otherwise it is one chunk. The sound is the same.
 
         Raises:
             EngineError: It cannot be spoken.
@@ -97,8 +103,23 @@ class Builtin(Engine):
         """
         import asyncio  # noqa: PLC0415 - the cache answers without an event loop
 
-        work = asyncio.get_running_loop().run_in_executor(self._pool(), self._speak, segment)
-        yield self._chunk(segment, await work)
+        loop, pool = asyncio.get_running_loop(), self._pool()
+        take = _all_of_it if self._under_way else next
+        stretches = self._speak(segment)
+        mark = object()
+        self._under_way.add(mark)
+        try:
+            offset = 0
+            facts = None
+            while facts is None:
+                spoken: Spoken = await loop.run_in_executor(pool, take, stretches)
+                facts = self._facts(segment.request) if spoken.last else None
+                words = tuple(_moved(word, segment.text_start) for word in spoken.words)
+                chunk = Chunk(spoken.pcm, SAMPLE_RATE, offset, segment.span, words, facts)
+                yield chunk
+                offset += chunk.samples
+        finally:
+            self._under_way.discard(mark)
 
     async def aclose(self) -> None:
         """Let go of the network and the threads; a piece that is being spoken still ends."""
@@ -136,20 +157,29 @@ class Builtin(Engine):
                 self._speaker = loading.result()
             return self._speaker
 
-    def _speak(self, segment: Segment) -> Spoken:
-        return self._loaded().speak(segment.text, cast.reading(segment.request, segment.text))
+    def _speak(self, segment: Segment) -> Iterator[Spoken]:
+        """What is spoken, as it is asked for. Nothing is loaded before that."""
+        yield from self._loaded().speak(segment.text, cast.reading(segment.request, segment.text))
 
-    def _chunk(self, segment: Segment, spoken: Spoken) -> Chunk:
-        place = segment.text_start
-        words = (word._replace(span=(word.span[0] + place, word.span[1] + place)) for word in spoken.words)
-        request = segment.request
-        facts = Facts(
+    def _facts(self, request: Request) -> Facts:
+        return Facts(
             engine=self.name,
             fingerprint=self.fingerprint(request),
             model=f"{_MODEL}-{package.version()}",
             stand_in=cast.describe(request.voice),
         )
-        return Chunk(spoken.pcm, SAMPLE_RATE, 0, segment.span, tuple(words), facts)
+
+
+def _all_of_it(stretches: Iterator[Spoken]) -> Spoken:
+    """All stretches as one."""
+    parts = list(stretches)
+    return replace(parts[-1], pcm=b"".join(part.pcm for part in parts))
+
+
+def _moved(word: Word, characters: int) -> Word:
+    """A word of a text that stands so many characters further on."""
+    start, end = word.span
+    return word._replace(span=(start + characters, end + characters))
 
 
 def _cores() -> int:

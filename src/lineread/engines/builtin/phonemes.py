@@ -1,9 +1,10 @@
 """From English text to the model's phonemes, and which phonemes belong to which word of the text.
 
-Owns the call of hibari's text-to-phoneme rules and the way back from its tokens to the caller's words. hibari first
-rewrites the text ("$5" becomes "five dollars", "Jan. 5th" "January fifth") and only then cuts it into tokens, so the
-rewritten words are matched to the source's: words that came through unchanged are anchors, and what lies between two
-anchors shares the time that is spoken there.
+Owns the call of hibari's text-to-phoneme rules and the way back from its tokens to the caller's words. What hibari
+would leave out is put into words before (see ``spelling``). hibari then rewrites the text ("$5" becomes "five
+dollars", "Jan. 5th" "January fifth") and only then cuts it into tokens, so the rewritten words are matched to the
+source's: words that came through unchanged are anchors, and what lies between two anchors shares the time that is
+spoken there.
 
 hibari's inline pronunciations, ``[word](/phonemes/)``, are not passed on: they would swallow a text's own brackets,
 and the cloud engine reads the same text as it stands.
@@ -18,12 +19,13 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
-from lineread.engines.builtin import package, tables
+from lineread.engines.builtin import package, spelling, tables
 from lineread.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from lineread.engines.builtin.spelling import Spelling
     from lineread.speech import Span
 
 #: Phonemes that are rests, quotation marks or brackets: a word is spoken between them.
@@ -123,8 +125,9 @@ class Phonemizer:
         Raises:
             Refused: hibari breaks on this text.
         """
-        phonemes, groups = self._gather(self._tokens(text))
-        return Utterance(phonemes, tuple(self._vocabulary[one] for one in phonemes), tuple(_places(text, groups)))
+        spelled = spelling.spell(text)
+        phonemes, groups = self._gather(self._tokens(spelled.text))
+        return Utterance(phonemes, tuple(self._vocabulary[one] for one in phonemes), tuple(_places(spelled, groups)))
 
     def _tokens(self, text: str) -> list[_Token]:
         try:
@@ -179,13 +182,66 @@ def _group(word: str, phonemes: str, start: int) -> _Group:
     return _Group(_key(word), *((spoken[0], spoken[-1] + 1) if spoken else (start, start)))
 
 
-def _places(text: str, groups: Sequence[_Group]) -> Iterator[WordPlace]:
-    """The place of each word of the text, in order and without overlap."""
-    words = [found.span() for found in _WORD.finditer(text) if _key(found[0])]
-    keys = [_key(unicodedata.normalize("NFC", text[start:end])) for start, end in words]
-    groups = [group for group in groups if group.key or group.end > group.first]
+def _places(spelled: Spelling, groups: Sequence[_Group]) -> Iterator[WordPlace]:
+    """The place of each word of the source, in order and without overlap."""
+    found = [word.span() for word in _WORD.finditer(spelled.text) if _key(word[0])]
+    keys = [_key(unicodedata.normalize("NFC", spelled.text[start:end])) for start, end in found]
+    parts = _matched(keys, [group for group in groups if group.key or group.end > group.first])
+    # A word that was spelled out has several parts; parts that share their time make words share theirs.
+    blocks: list[_Block] = []
+    for (start, end), part in zip(found, parts, strict=True):
+        owner = max(spelled.owners[start:end])
+        if owner < 0:
+            continue  # a sign on its own: it is spoken, and belongs to no word
+        if blocks and (owner <= blocks[-1].owners[-1] or (part == blocks[-1].last and part[1] > part[0])):
+            blocks[-1].add(owner, part)
+        else:
+            blocks.append(_Block([owner], part[0], part[1], part))
+    yield from _owned(spelled.words, blocks)
+
+
+@dataclass(slots=True)
+class _Block:
+    """Words of the source that are spoken together, from one phoneme to another."""
+
+    owners: list[int]
+    first: int
+    end: int
+    last: Span
+
+    def add(self, owner: int, part: Span) -> None:
+        if owner > self.owners[-1]:
+            self.owners.append(owner)
+        if self.first == self.end:
+            self.first = part[0]
+        self.end = max(self.end, part[1])
+        self.last = part
+
+
+def _owned(words: Sequence[Span], blocks: Sequence[_Block]) -> Iterator[WordPlace]:
+    """Each word's place: within a block each takes a part of the time, by its length; without one it is silent."""
+    following = 0
+    reached = 0
+    for block in blocks:
+        last = block.owners[-1] + 1
+        for number in range(following, block.owners[0]):
+            yield WordPlace(words[number], reached, reached)
+        sharing = words[max(block.owners[0], following) : last]
+        whole = sum(end - start for start, end in sharing)
+        before = 0
+        for start, end in sharing:
+            after = before + end - start
+            yield WordPlace((start, end), block.first, block.end, (before / whole, after / whole))
+            before = after
+        following, reached = last, block.end
+    for word in words[following:]:
+        yield WordPlace(word, reached, reached)
+
+
+def _matched(keys: Sequence[str], groups: Sequence[_Group]) -> Iterator[Span]:
+    """The phonemes of each word; words that were rewritten together have the same ones."""
     if keys == [group.key for group in groups]:
-        yield from map(_place, words, groups)
+        yield from ((group.first, group.end) for group in groups)
         return
     from difflib import SequenceMatcher  # noqa: PLC0415 - 5 ms that only rewritten text has to pay
 
@@ -193,22 +249,8 @@ def _places(text: str, groups: Sequence[_Group]) -> Iterator[WordPlace]:
     reached = 0
     for kind, start, end, first, last in matcher.get_opcodes():
         if end - start == last - first:
-            yield from map(_place, words[start:end], groups[first:last])
+            yield from ((group.first, group.end) for group in groups[first:last])
         elif kind != "insert":  # what was inserted has no word in the source; its time stays free
-            yield from _shared(words[start:end], keys[start:end], groups[first:last], reached)
+            together = (groups[first].first, groups[last - 1].end) if last > first else (reached, reached)
+            yield from [together] * (end - start)
         reached = groups[last - 1].end if last else 0
-
-
-def _place(span: Span, group: _Group) -> WordPlace:
-    return WordPlace(span, group.first, group.end)
-
-
-def _shared(words: Sequence[Span], keys: Sequence[str], groups: Sequence[_Group], reached: int) -> Iterator[WordPlace]:
-    """Words that were rewritten together: each takes a part of the time, by its length."""
-    first, end = (groups[0].first, groups[-1].end) if groups else (reached, reached)
-    whole = sum(map(len, keys))
-    before = 0
-    for span, key in zip(words, keys, strict=True):
-        after = before + len(key)
-        yield WordPlace(span, first, end, (before / whole, after / whole))
-        before = after
