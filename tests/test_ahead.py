@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from lineread.errors import EngineError, Unauthorized
 from lineread.speech import Chunk
 from loopback import dashscope as loopback
 from loopback.dashscope import KEY, Call, Cloud
+from support import python
 
 REQUEST = Request("The same line for everybody.", "Cherry")
 #: Seconds that a test waits for what has to happen.
@@ -142,6 +144,33 @@ def test_an_engine_is_warmed_for_what_is_missing_alone(tmp_path: Path) -> None:
     assert work("One is first.") == []
     assert work("One is first. Two is new.") == ["warm", "Two is new."]
     assert work("One is first. Two is new.") == []
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+FAULTS = """
+import resource
+from lineread import Client, Request
+from lineread.engines.fake import Act, Fake
+
+client = Client(engine=Fake(otherwise=Act(chunks=10)), cache=False)
+request = Request("A line that takes three seconds and some more to say, as most of them do.", "Cherry")
+
+def speak(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        assert client.generate(request).duration > 3
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / times
+
+speak(20)
+print(speak(50))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that would give the memory back")
+def test_memory_for_sound_is_used_again() -> None:
+    """Once warm, speaking takes hardly any new pages from the kernel, though sound passes in large blocks."""
+    assert float(python(FAULTS).stdout) < 10
 
 
 # --- leaving early ---------------------------------------------------------------------------------------------------
