@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import json
 import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lineread.fields import Field
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from the code. Edit the code, then run `make docs`. -->\n"
@@ -17,14 +22,57 @@ NOTE = "<!-- Written by docs/generate.py from the code. Edit the code, then run 
 def main() -> int:
     os.environ["COLUMNS"] = "100"
     pages = {"cli.md": cli_page(), "catalogue.md": catalogue_page(), "errors.md": errors_page()}
+    pages |= {"fields.md": fields_page(), **schemas()}
     if "--check" not in sys.argv:
+        (HERE / "schemas").mkdir(exist_ok=True)
         for name, text in pages.items():
             (HERE / name).write_text(text, encoding="utf-8")
         return 0
-    stale = [name for name, text in pages.items() if (HERE / name).read_text(encoding="utf-8") != text]
+    stale = [name for name, text in pages.items() if _written(name) != text]
     for name in stale:
         print(f"docs/{name} is not what the code says; run `make docs`", file=sys.stderr)
     return 1 if stale else 0
+
+
+def _written(name: str) -> str:
+    path = HERE / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def fields_page() -> str:
+    from lineread import fields
+
+    parts = ["# Fields\n", NOTE, "JSON Schema of each lies in [schemas](schemas/).\n"]
+    for call in fields.CALLS:
+        parts += [f"## {call.name}\n", f"{call.meaning}\n", "### Request\n", _table(_field_rows(call.request))]
+        parts += ["### Response\n", _table(_field_rows(call.response))]
+    parts += ["## What only DashScope's dialect has\n", _table(_field_rows(fields.DASHSCOPE_ONLY))]
+    parts += ["## What only OpenAI's dialect has\n", _table(_field_rows(fields.OPENAI_ONLY))]
+    return "\n".join(parts)
+
+
+def _field_rows(fields: tuple[Field, ...]) -> list[list[str]]:
+    rows = [["field", "type", "default", "limits", "meaning", "DashScope", "OpenAI"]]
+    for field in fields:
+        default = "required" if field.required else "" if field.default is None else f"`{json.dumps(field.default)}`"
+        places = (f"`{place}`" if place else "" for place in (field.dashscope, field.openai))
+        rows.append([f"`{field.name}`", field.kind, default, field.limits, field.meaning, *places])
+    return rows
+
+
+def schemas() -> dict[str, str]:
+    from lineread import fields
+
+    files = {}
+    for call in fields.CALLS:
+        for part, declared in (("request", call.request), ("response", call.response)):
+            schema = {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "title": f"{call.name} {part}",
+                **fields.json_schema(declared),
+            }
+            files[f"schemas/{call.name}.{part}.json"] = json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+    return files
 
 
 def cli_page() -> str:
@@ -60,6 +108,14 @@ def catalogue_page() -> str:
         for m in facts.models.values()
     ]
     parts += [_table(rows), "## Languages\n", ", ".join(f"`{name}`" for name in facts.languages) + "\n"]
+    parts += ["## OpenAI's names\n", "What the server takes them for.\n"]
+    rows = [["voice", "Qwen's voice", "why"]] + [
+        [f"`{v.id}`", f"`{v.voice}`", v.reason] for v in facts.openai_voices.values()
+    ]
+    parts.append(_table(rows))
+    rows = [["model", "Qwen's model", "with instructions", "why"]]
+    rows += [[f"`{m.id}`", f"`{m.model}`", f"`{m.instruct_model}`", m.reason] for m in facts.openai_models.values()]
+    parts.append(_table(rows))
     rows = [["region", "city", "HTTP base"]] + [[f"`{r.id}`", r.name, r.http] for r in facts.regions.values()]
     return "\n".join([*parts, "## Regions\n", _table(rows)])
 

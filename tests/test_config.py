@@ -392,3 +392,26 @@ def test_whoever_keeps_settings_can_tell_when_they_change(monkeypatch: pytest.Mo
         assert changed(), name
     monkeypatch.setenv("UNRELATED", "x")
     assert not changed()
+
+
+def test_the_engine_that_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that is set speaks; else the cloud where there is a key, and the machine where there is none."""
+    assert config.resolve().chosen_engine == "builtin"
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-env")
+    assert config.resolve().chosen_engine == "dashscope"
+    assert config.resolve(engine="fake").chosen_engine == "fake"
+
+
+def test_a_survey_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything wrong is told, what is right holds, and the rest is as if nobody had set it."""
+    plain = config.resolve()
+    config_file("player = [")
+    credentials("no section")
+    monkeypatch.setenv("LINEREAD_CACHE_SIZE", "much")
+    monkeypatch.setenv("DASHSCOPE_API_REGION", "mars")
+    monkeypatch.setenv("OUTPUT_DIR", "mine")
+    settings, troubles = config.survey(engine="fake")
+    assert len(troubles) == 4
+    assert all(trouble.remedy for trouble in troubles)
+    assert settings == dataclasses.replace(plain, engine="fake", output_dir="mine")
+    assert str(refused()) == str(troubles[0])

@@ -105,6 +105,38 @@ def test_a_player_that_fails_is_told_with_its_reason(programs: Path, script: str
         play(sound=bytes(1_000_000))
 
 
+ALSA = "ALSA lib confmisc.c:855:(parse_card) cannot find card '0'"
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        # what they say, and return, on a machine without a sound device
+        (f"print({ALSA!r}, 'Nothing to try, audio open failed', 'Failed to open file', sep='\\n', file=sys.stderr)",
+         "audio open failed"),
+        (f"print('aplay: main:831: audio open error', {ALSA!r}, sep='\\n', file=sys.stderr); sys.exit(1)",
+         "aplay: main:831: audio open error"),
+        (f"print('Could not open/initialize audio device -> no sound.'); print({ALSA!r}, file=sys.stderr); sys.exit(2)",
+         "Could not open/initialize audio device"),
+        (f"print({ALSA!r}, file=sys.stderr); os.kill(os.getpid(), 8)", "cannot find card"),
+        ("print('x' * 100_000 + '\\nat last', file=sys.stderr); sys.exit(1)", "at last"),
+    ],
+)  # fmt: skip
+def test_no_sound_device_is_told(programs: Path, script: str, reason: str, size: int) -> None:
+    """A player that cannot be heard is an error whatever status it ends with, and its own words say why."""
+    install(programs, "ffplay", script)
+    with pytest.raises(OutputError, match=reason) as caught:
+        play(sound=bytes(size))
+    assert "sound device" in caught.value.remedy
+
+
+def test_noise_of_a_player_that_plays_is_no_fault(programs: Path) -> None:
+    """What a player says while it plays is kept from the terminal, and is no error."""
+    install(programs, "ffplay", f"sys.stdin.buffer.read(); print({ALSA!r}, 'underrun', sep='\\n', file=sys.stderr)")
+    play()
+
+
 def test_a_player_that_was_closed_is_no_fault(programs: Path) -> None:
     """A player that ends by itself, without an error, stops the speech quietly."""
     install(programs, "ffplay", "sys.stdin.buffer.read(100)")

@@ -62,6 +62,42 @@ def test_a_file_appears_whole(tmp_path: Path, form: str) -> None:
         assert path.read_bytes() == wav(SOUND, 24_000)
 
 
+def test_what_a_killed_process_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unfinished files of this user go when they are a day old; younger ones, links and all else stay."""
+    monkeypatch.setattr(sinks, "_SWEEP_EVERY", 1)
+    place = tmp_path / "place"
+    place.mkdir()
+    keep = [
+        ".lineread-new.part",
+        ".lineread-old.wav",
+        "x.lineread-old.part",
+        ".lineread-dir.part",
+        ".lineread-link.part",
+    ]
+    for name in (".lineread-old.part", *keep[:3]):
+        (place / name).touch()
+        if "old" in name:
+            os.utime(place / name, (1, 1))
+    (place / keep[3]).mkdir()
+    (place / keep[4]).symlink_to(place / keep[0])
+    speak(sinks.FileSink(place / "line.wav", "wav", 24_000))
+    assert names(place) == sorted([*keep, "line.wav"])
+    os.utime(place / keep[0], (1, 1))
+    monkeypatch.setattr(os, "getuid", lambda: os.stat(place).st_uid + 1)
+    speak(sinks.DefaultFileSink(str(place / "other.wav"), "wav", 24_000))
+    assert (place / keep[0]).exists()  # somebody else's
+
+
+def test_a_sweep_is_rare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full directory is not listed for every file, but sooner or later it is."""
+    swept: list[str] = []
+    monkeypatch.setattr(sinks, "_sweep", swept.append)
+    for byte in range(256):
+        monkeypatch.setattr(os, "urandom", lambda count, byte=byte: bytes([byte] * count))
+        speak(sinks.FileSink(tmp_path / "line.pcm", "pcm", 24_000))
+    assert swept == [str(tmp_path)] * 16
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, Interrupted, GeneratorExit])
 def test_an_error_leaves_no_trace(tmp_path: Path, error: type[BaseException]) -> None:
     """Whatever interrupts the work, the file that was there stays as it was, and nothing is left beside it."""

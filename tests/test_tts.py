@@ -165,7 +165,7 @@ def test_a_key_that_appears_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def engine() -> str:
         client, _ = tts._prepare("Hello.", "Cherry", "Auto", None, {})
-        return client._choice()
+        return client.settings.chosen_engine
 
     assert engine() == "builtin"
     Path(".env").write_text("DASHSCOPE_API_KEY=sk-test\n")

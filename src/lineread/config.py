@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lineread import catalogue
 from lineread.errors import ConfigError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
 KEY_VARIABLE: Final = "DASHSCOPE_API_KEY"
 DEFAULT_CACHE_BYTES: Final = 2 << 30
@@ -43,7 +43,9 @@ _READ: Final = (
     "XDG_CONFIG_HOME",
     "XDG_STATE_HOME",
 )
+_KEY_OPTION: Final = "dashscope_api_key"
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+T = TypeVar("T")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -98,6 +100,11 @@ class Settings:
     output_dir: str
     player: str | None
 
+    @property
+    def chosen_engine(self) -> str:
+        """The engine that speaks when a call names none."""
+        return self.engine or ("builtin" if self.key is None else "dashscope")
+
 
 def resolve(
     environ: Mapping[str, str] | None = None,
@@ -117,17 +124,42 @@ def resolve(
     Raises:
         ConfigError: A setting has a value that it cannot have.
     """
+    settings, troubles = survey(environ, api_key=api_key, cache=cache, **explicit)
+    if troubles:
+        raise troubles[0]
+    return settings
+
+
+def survey(
+    environ: Mapping[str, str] | None = None,
+    *,
+    api_key: str | None = None,
+    cache: bool = True,
+    **explicit: str | None,
+) -> tuple[Settings, tuple[ConfigError, ...]]:
+    """The settings as far as they make sense, and everything that does not. Arguments as for :func:`resolve`."""
     environ = os.environ if environ is None else environ
-    from_file = _config_file(environ)
+    troubles: list[ConfigError] = []
+
+    def attempt(part: Callable[[], T], otherwise: T) -> T:
+        try:
+            return part()
+        except ConfigError as error:
+            troubles.append(error)
+            return otherwise
+
+    no_file: dict[str, str] = {}
+    from_file = attempt(lambda: _config_file(environ), no_file)
 
     def setting(name: str) -> str | None:
         return explicit.get(name) or environ.get(VARIABLES[name]) or from_file.get(name)
 
     cache_dir = setting("cache_dir") or _user_dir(environ, "XDG_CACHE_HOME", ".cache")
-    key, key_source = find_key(environ, api_key)
+    no_key: tuple[Secret | None, str] = (None, "")
+    key, key_source = attempt(lambda: find_key(environ, api_key), no_key)
     named = {name: environ.get(variable) for name, variable in VARIABLES.items()}
-    base_url, region, workspace = _endpoint(explicit, named, from_file)
-    return Settings(
+    base_url, region, workspace = attempt(lambda: _endpoint(explicit, named, from_file), _endpoint())
+    settings = Settings(
         engine=setting("engine"),
         fallback=setting("fallback"),
         key=key,
@@ -136,11 +168,12 @@ def resolve(
         region=region,
         workspace=workspace,
         cache_dir=os.path.expanduser(cache_dir) if cache else None,
-        cache_bytes=parse_size(setting("cache_size") or str(DEFAULT_CACHE_BYTES)),
+        cache_bytes=attempt(lambda: parse_size(setting("cache_size") or str(DEFAULT_CACHE_BYTES)), DEFAULT_CACHE_BYTES),
         state_dir=_user_dir(environ, "XDG_STATE_HOME", os.path.join(".local", "state")),
         output_dir=os.path.expanduser(setting("output_dir") or "output"),
         player=setting("player"),
     )
+    return settings, tuple(troubles)
 
 
 def state() -> Hashable:
@@ -167,15 +200,35 @@ def find_key(environ: Mapping[str, str], given: str | None = None) -> tuple[Secr
     return None, ""
 
 
-def parse_size(text: str) -> int:
+def profile_trouble(environ: Mapping[str, str] | None = None) -> ConfigError | None:
+    """What is wrong with the profile that the environment names, where there is a credentials file to be asked."""
+    environ = os.environ if environ is None else environ
+    path = _credentials(environ)
+    profile, variable = _profile(environ)
+    if not variable or not os.path.isfile(path):
+        return None
+    profiles = _profiles(path)
+    if profile not in profiles:
+        known = ", ".join(f"[{name}]" for name in profiles) or "no profile"
+        hint = catalogue.suggestion(profile, profiles, f"The file has {known}; correct {variable}.")
+        return ConfigError(f"{path} has no profile [{profile}], which {variable} names.", remedy=hint)
+    if not profiles[profile].get(_KEY_OPTION, "").strip():
+        return ConfigError(
+            f"{path}: the profile [{profile}], which {variable} names, has no {_KEY_OPTION}.",
+            remedy=f"Add the line `{_KEY_OPTION} = sk-...`, or name another profile.",
+        )
+    return None
+
+
+def parse_size(text: str, what: str = "cache_size") -> int:
     """Bytes of a size such as ``500M`` or ``2 GiB``.
 
     Raises:
-        ConfigError: It is no size.
+        ConfigError: It is no size; ``what`` says whose.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ConfigError(f"The size {text!r} is not a size.", remedy="Write a number of bytes, or 500M, or 2G.")
+        raise ConfigError(f"{what} takes a size, not {text!r}.", remedy="Write a number of bytes, or 500M, or 2G.")
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
@@ -208,9 +261,19 @@ def _key_from_credentials(environ: Mapping[str, str]) -> tuple[str, str]:
     path = _credentials(environ)
     if not os.path.isfile(path):
         return "", ""
+    profile, _ = _profile(environ)
+    return _profiles(path).get(profile, {}).get(_KEY_OPTION, ""), f"{path}, profile [{profile}]"
+
+
+def _profile(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The profile of the credentials file, and the variable that names it (empty for the default one)."""
+    named = ((environ.get(variable), variable) for variable in PROFILE_VARIABLES)
+    return next(((profile, variable) for profile, variable in named if profile), ("default", ""))
+
+
+def _profiles(path: str) -> dict[str, dict[str, str]]:
     import configparser  # noqa: PLC0415 - only who has such a file pays for its parser
 
-    profile = next(filter(None, map(environ.get, PROFILE_VARIABLES)), "default")
     parser = configparser.ConfigParser(interpolation=None, default_section="\0")
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -220,7 +283,7 @@ def _key_from_credentials(environ: Mapping[str, str]) -> tuple[str, str]:
             f"{path} is not a credentials file that can be read.",
             remedy="It should hold lines such as `[default]` and `dashscope_api_key = sk-...`.",
         ) from None  # the parser's own error quotes the line, and the line may be the key
-    return parser.get(profile, "dashscope_api_key", fallback=""), f"{path}, profile [{profile}]"
+    return {name: dict(parser[name]) for name in parser.sections()}
 
 
 def _config_file(environ: Mapping[str, str]) -> dict[str, str]:

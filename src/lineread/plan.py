@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 
 from lineread import text as texts
 from lineread.errors import OptionError, TextError
-from lineread.speech import FORMATS, Request, Segment, billed_characters
+from lineread.fields import GENERATE
+from lineread.speech import Request, Segment, billed_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineread.engines.base import Engine, Limits
-
-#: Least and most of rate and pitch: what the service's realtime sessions document.
-FACTORS = (0.5, 2.0)
-VOLUMES = (0, 100)
-MOST_TAKES = 1_000_000
+    from lineread.fields import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +70,20 @@ def check(request: Request) -> None:
     Raises:
         RequestError: Says which field, and what it may be.
     """
-    for name in ("text", "voice", "language_type", "format"):
-        _check_string(name, getattr(request, name))
-    for name in ("instruction", "model"):
-        if getattr(request, name) is not None:
-            _check_string(name, getattr(request, name))
-    _check_number("rate", request.rate, *FACTORS)
-    _check_number("pitch", request.pitch, *FACTORS)
-    _check_integer("volume", request.volume, *VOLUMES)
-    _check_integer("take", request.take, 1, MOST_TAKES)
-    if request.format not in FORMATS:
+    for field in _FIELDS:
+        value = getattr(request, field.name)
+        if value is None and field.default is None:
+            continue
+        _CHECKS[field.kind](field, value)
+
+
+def _check_text(field: Field, value: object) -> None:
+    _check_string(field.name, value)
+    if field.choices and value not in field.choices:
         raise OptionError(
-            f"The format {request.format!r} is not supported.",
-            remedy=f"Choose one of {', '.join(FORMATS)}.",
-            code="unknown_format",
+            f"The {field.name} {value!r} is not supported.",
+            remedy=f"Choose one of {field.limits}.",
+            code=f"unknown_{field.name}",
         )
 
 
@@ -106,19 +103,28 @@ def _check_string(name: str, value: object) -> None:
         ) from error
 
 
-def _check_number(name: str, value: object, least: float, most: float) -> None:
+def _check_number(field: Field, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OptionError(f"{name} must be a number.", remedy=f"Give a number from {least} to {most}.")
-    if not least <= value <= most:
-        raise OptionError(f"{name} is out of range.", remedy=f"Give a number from {least} to {most}.")
+        raise OptionError(f"{field.name} must be a number.", remedy=f"Give a number from {field.limits}.")
+    _check_range(field, value, "number")
 
 
-def _check_integer(name: str, value: object, least: int, most: int) -> None:
+def _check_integer(field: Field, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise OptionError(f"{name} must be a whole number.", remedy=f"Give a whole number from {least} to {most}.")
-    if not least <= value <= most:
-        raise OptionError(f"{name} is out of range.", remedy=f"Give a whole number from {least} to {most}.")
+        raise OptionError(f"{field.name} must be a whole number.", remedy=f"Give a whole number from {field.limits}.")
+    _check_range(field, value, "whole number")
+
+
+def _check_range(field: Field, value: float, kind: str) -> None:
+    assert field.least is not None
+    assert field.most is not None
+    if not field.least <= value <= field.most:
+        raise OptionError(f"{field.name} is out of range.", remedy=f"Give a {kind} from {field.limits}.")
 
 
 def _kind(value: object) -> str:
     return "null" if value is None else type(value).__name__
+
+
+_FIELDS = tuple(field for field in GENERATE.request if field.name != "stream")
+_CHECKS = {"string": _check_text, "number": _check_number, "integer": _check_integer}

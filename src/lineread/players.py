@@ -31,14 +31,20 @@ PROGRAMS: Final = (
     "pacat --playback --format=s16le --rate={rate} --channels=1",
     "aplay --quiet --file-type=raw --format=S16_LE --rate={rate} --channels=1 -",
     "play -q -t raw -e signed -b 16 -c 1 -r {rate} -",
-    "mpv --really-quiet --no-terminal --no-video -",
+    "mpv --no-video --no-input-terminal --msg-level=all=error -",
     "afplay {file}",
 )
 
 #: Python's own player on Windows, which is no program.
 _WINSOUND: Final = "winsound"
+#: What ``ffplay`` says when no sound device can be opened. It ends with a status of 0 all the same.
+_NOT_HEARD: Final = "audio open failed"
+#: How lines begin that a library under a player prints, also when all is well. The player's own lines say more.
+_BELOW: Final = "ALSA lib "
 #: Seconds of silence after the end: ``ffplay`` leaves with its last buffer unplayed.
 _RUN_OUT: Final = 0.2
+#: Most bytes that are read of what a program said.
+_SAID: Final = 16_000
 #: Seconds that a program gets to end, once it has closed its input.
 _GRACE: Final = 2.0
 #: Seconds that it gets beyond the length of the sound.
@@ -190,7 +196,7 @@ class _Program:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - and no pipe: one that nobody reads stops its writer
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own choice
-                words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said
+                words, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said
             )
         except OSError as error:
             self._said.close()
@@ -224,11 +230,21 @@ class _Program:
         self._said.close()
 
     def _judge(self, status: int) -> None:
-        if not status:
+        """Raise an error if it failed: by its status, or by what it said."""
+        said = self._lines()
+        failure = next((line for line in said if _NOT_HEARD in line), None)
+        if not status and failure is None:
             return
-        self._said.seek(0)
-        lines = self._said.read(4000).decode("utf-8", "replace").split("\n")
-        reason = next((line.strip() for line in reversed(lines) if line.strip()), f"status {status}")
+        own = [line for line in said if not line.startswith(_BELOW)]
+        told = [failure] if failure else own[-1:] or said[-1:] or [f"status {status}"]
         raise OutputError(
-            f"The player {self._name} failed: {reason[:200]}", remedy="Set LINEREAD_PLAYER, or write a file."
+            f"The player {self._name} failed: {told[0][:200].rstrip('.')}.",
+            remedy="See that there is a sound device, set LINEREAD_PLAYER, or write a file.",
         )
+
+    def _lines(self) -> list[str]:
+        """What it said, to its end; a player may say much on its way."""
+        end = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, end - _SAID))
+        lines = self._said.read().decode("utf-8", "replace").splitlines()
+        return [line.strip() for line in lines if line.strip()]

@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 #: Names of unfinished files. One that lies around was left by a process that was killed.
 PARTIAL: Final = ".lineread-{}.part"
+_PARTIAL_ENDS: Final = tuple(PARTIAL.split("{}"))
+#: Seconds after which an unfinished file is nobody's. One that is being written changes every few seconds.
+_STALE: Final = 86_400
+#: One file in so many looks for such files beside it: in a full directory that takes longer than all else.
+_SWEEP_EVERY: Final = 16
 
 #: What the system says, in words that help: what is the matter, and what to do about it.
 _REASONS: Final = {
@@ -196,6 +202,25 @@ def _check_directory(directory: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
 
+def _sweep(directory: str) -> None:
+    """Remove unfinished files of this user that were left there long ago. Others may do so at the same time."""
+    first, last = _PARTIAL_ENDS
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.startswith(first) and entry.name.endswith(last) and _is_stale(entry):
+                with suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _is_stale(entry: os.DirEntry[str]) -> bool:
+    try:
+        about = entry.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    is_mine = os.name != "posix" or about.st_uid == os.getuid()
+    return is_mine and stat.S_ISREG(about.st_mode) and about.st_mtime < time.time() - _STALE
+
+
 class FileSink:
     """A file that the user named. It replaces what lay there, at once and as a whole.
 
@@ -254,6 +279,8 @@ class FileSink:
             return open(self.path, "wb")
         directory = os.path.dirname(target) or os.curdir
         os.makedirs(directory, exist_ok=True)
+        if os.urandom(1)[0] % _SWEEP_EVERY == 0:
+            _sweep(directory)
         self._partial = os.path.join(directory, PARTIAL.format(os.urandom(8).hex()))
         return open(self._partial, "xb")
 

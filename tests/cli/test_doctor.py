@@ -120,10 +120,87 @@ def test_a_broken_store_and_an_unwritable_place(findings: Findings, monkeypatch:
 
 
 def test_an_engine_that_does_not_exist(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A misspelt engine in the settings would fail every request; the doctor finds it."""
+    """A misspelt engine, in the settings or on the command line, would fail every request; the doctor finds it."""
     monkeypatch.setenv("LINEREAD_ENGINE", "bultin")
-    found = findings()
-    assert (found["default"]["state"], "builtin" in found["default"]["remedy"]) == ("bad", True)
+    for found in (findings(status=3), findings("-e", "bultin", status=3)):
+        assert (found["default"]["state"], "Did you mean builtin?" in found["default"]["remedy"]) == ("bad", True)
+        assert found["engine builtin"]["state"] == "ok"
+    found = findings("-e", "builtin", "--fallback", "fkae", status=3)
+    assert (found["fallback"]["state"], "Did you mean fake?" in found["fallback"]["remedy"]) == ("bad", True)
+    assert findings("-e", "builtin", "--fallback", "fake")["fallback"]["state"] == "note"
+
+
+def test_an_engine_that_is_asked_for_and_cannot_speak(findings: Findings) -> None:
+    """The cloud without a key is no trouble, unless it is the engine that shall speak."""
+    found = findings("-e", "dashscope", status=3)
+    assert (found["default"]["state"], "DASHSCOPE_API_KEY" in found["default"]["remedy"]) == ("bad", True)
+    assert findings("-e", "fake")["default"]["state"] == "note"
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("engine = [", ["config.toml", "cannot be read"]),
+        ("engine = true", ["config.toml", "engine must be a string"]),
+        ("engin = 'fake'", ["config.toml", "'engin'"]),
+        ("cache_size = 'much'", ["cache_size", "'much'"]),
+        ("region = 'mars'", ["'mars'"]),
+        ("base_url = 'example'", ["base URL"]),
+    ],
+)
+def test_broken_settings_are_rows(toml: str, words: list[str], findings: Findings) -> None:
+    """What ends any other command is a row with a remedy here, and all the other rows are there as well."""
+    whole = findings()
+    directory = Path(os.environ["XDG_CONFIG_HOME"]) / "lineread"
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text(toml)
+    assert main(["say", "-e", "fake", "Hello."]) == 3
+    found = findings(status=3)
+    assert set(found) == {*whole, "settings"}
+    assert found["settings"]["state"] == "bad"
+    assert all(word in found["settings"]["line"] for word in words)
+
+
+def test_everything_broken_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has three mistakes need not call the doctor three times."""
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk topsecret")
+    monkeypatch.setenv("LINEREAD_CACHE_SIZE", "much")
+    monkeypatch.setenv("DASHSCOPE_API_REGION", "mars")
+    assert main(["doctor", "--no-network"]) == 3
+    output = capsys.readouterr()
+    assert output.out.count("✗ settings") == 3
+    assert "topsecret" not in output.out + output.err
+
+
+def test_a_profile_that_is_not_there(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that is named, and has no key or does not exist, explains why there is no key."""
+    directory = Path.home() / ".alibabacloud"
+    directory.mkdir()
+    (directory / "credentials").write_text("[work]\ndashscope_api_key = sk-topsecret\n[bare]\ntype = access_key\n")
+    assert findings()["key"]["state"] == "note"
+    for variable in ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"):
+        monkeypatch.setenv(variable, "wrok")
+        key = findings()["key"]
+        assert (key["state"], variable in key["line"], "Did you mean work?" in key["remedy"]) == ("bad", True, True)
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "bare")
+    assert "has no dashscope_api_key" in findings()["key"]["line"]
+    monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "work")
+    assert findings()["key"]["state"] == "ok"
+
+
+WORSE = """
+from lineread import Engine
+
+class Worse(Engine):
+    name = "worse"
+
+    @classmethod
+    def configured(cls, settings):
+        return 1 / 0
+
+    async def stream(self, segment):
+        yield
+"""
 
 
 def test_an_installed_engine_that_is_broken(
@@ -131,9 +208,11 @@ def test_an_installed_engine_that_is_broken(
 ) -> None:
     """Engines of other packages are tried as well, and one that fails does not keep the doctor from the rest."""
     install(tmp_path / "site", "bad_engine", "1 / 0", bad="bad_engine:X")
+    install(tmp_path / "site", "worse_engine", WORSE, worse="worse_engine:Worse")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     found = findings()
     assert found["engine bad"]["state"] == "bad"
+    assert (found["engine worse"]["state"], "ZeroDivisionError" in found["engine worse"]["line"]) == ("bad", True)
     assert found["engine builtin"]["state"] == "ok"
 
 

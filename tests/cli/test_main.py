@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lineread import __version__, cli
+from lineread import __version__, cli, errors
 from lineread.cli import COMMANDS, door, main
 from lineread.errors import LinereadError, Refused, Throttled, Unauthorized
 from support import lineread
@@ -55,7 +56,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["sya", "Hello."], ["no command 'sya'", "Did you mean say?", "lineread --help"]),
         (["xyzzy"], ["no command 'xyzzy'", "lineread --help"]),
-        (["--verbose"], ["no command '--verbose'"]),
+        (["--verbose"], ["no command '--verbose'", "after the command"]),
+        (["-v", "Ethan", "Hello."], ["no command '-v'", "lineread say -v Ethan"]),
+        (["hello"], ["no command 'hello'", 'lineread say "..."']),
+        (["Hello there."], ['lineread say "..."']),
         ([""], ["no command ''"]),
         (["say", "--vioce", "Cherry", "Hello."], ["--vioce", "lineread say --help"]),
         (["say", "--voi", "Cherry", "Hello."], ["--voi", "lineread say --help"]),
@@ -79,16 +83,59 @@ def test_a_wrong_command_line_is_one_line(
     assert output.out == ""
     assert output.err.startswith("lineread: ")
     assert output.err.count("\n") == 1
+    assert "Hello" not in output.err  # texts have no place in messages
     for word in words:
         assert word in output.err
 
 
+def test_help_for_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """``lineread help say`` is ``lineread say --help``; for what is no command it is the usual mistake."""
+    assert main(["help", "say"]) == main(["say", "--help"]) == 0
+    output = capsys.readouterr().out
+    assert output[: len(output) // 2] == output[len(output) // 2 :]
+    assert main(["help", "sya"]) == 2
+    assert "Did you mean say?" in capsys.readouterr().err
+
+
+def test_the_exit_statuses_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help has a line for each exit status that a command can end with."""
+    assert main(["--help"]) == 0
+    told = {int(number) for number in re.findall(r"^ +(\d+)  ", capsys.readouterr().out, re.MULTILINE)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LinereadError)]
+    assert told == {0, door.INTERRUPTED, *(kind.exit_status for kind in kinds)}
+
+
+def documented(command: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """The names that a command's help lists after ``--json prints``."""
+    assert main([command, "--help"]) == 0
+    sentence = re.search(r"--json prints[^:]*: (.*?)\.\s", capsys.readouterr().out, re.DOTALL)
+    assert sentence is not None
+    return set(re.findall(r"\w+", sentence[1].replace(" or ", " ").replace("(ok, bad note)", "")))
+
+
+def test_json_is_one_document_as_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--json`` prints one document, with the fields that the command's help names."""
+    shown = {}
+    for command in (["say", "-e", "fake", "Hello."], ["voices"], ["models"], ["doctor", "--no-network", "-e", "fake"],
+                    ["cache", "stats"], ["cache", "verify"], ["cache", "prune", "--all"]):  # fmt: skip
+        assert main([*command, "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        for record in document if isinstance(document, list) else [document]:
+            shown.setdefault(command[0], set()).update(record)
+    for command, fields in shown.items():
+        assert fields == documented(command, capsys)
+
+
 def test_a_key_has_no_option() -> None:
-    """No command takes a key as an option: other users of the machine could read it in the list of processes."""
+    """No command takes a key as an option: other users of the machine could read it in the list of processes.
+
+    A file of keys is none: its name tells nothing.
+    """
     for command in COMMANDS:
         parser = door.Parser(prog=command)
         import_module(f"lineread.cli.{command}").configure(parser)
-        assert not [option for action in parser._actions for option in action.option_strings if "key" in option]
+        actions = [action for action in parser._actions if action.metavar != "FILE"]
+        assert not [option for action in actions for option in action.option_strings if "key" in option]
 
 
 @pytest.mark.parametrize(
@@ -174,12 +221,47 @@ def test_closed_standard_input(command: list[str]) -> None:
     assert b"bug" not in shell.stderr
 
 
+def closed(arguments: str, stream: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line with one of its standard streams closed, or led somewhere else."""
+    words = f"{sys.executable} -m lineread {arguments} {stream}"
+    return subprocess.run(["bash", "-c", words], capture_output=True, timeout=30, check=False)
+
+
 def test_closed_standard_output() -> None:
     """A process without standard output still writes the file that it was asked for."""
-    words = f"{sys.executable} -m lineread say -e fake -o x.wav Hello. >&-"
-    shell = subprocess.run(["bash", "-c", words], capture_output=True, timeout=30, check=False)
+    shell = closed("say -e fake -o x.wav Hello.", ">&-")
     assert (shell.returncode, shell.stderr) == (0, b"")
     assert Path("x.wav").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["say -e fake -o - Hello.", "say -e fake --stream Hello.", "say -e fake Hello.",
+     "say -e fake --json -o x.wav Hello.",
+     "generate -e fake --print-response -o x.wav --request '{\"text\":\"a\",\"voice\":\"b\"}'", "voices", "--help"],
+)  # fmt: skip
+def test_closed_standard_output_is_told_where_it_matters(arguments: str) -> None:
+    """What has nowhere to go is no success: one line, and the status for output; audio is not even made."""
+    shell = closed(arguments, ">&-")
+    assert shell.returncode == 6
+    assert shell.stderr.startswith(b"lineread: Standard output ")
+    assert shell.stderr.count(b"\n") == 1
+    assert not Path("x.wav").exists()
+
+
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full", "2> >(true)"])
+def test_standard_error_that_takes_nothing(stream: str) -> None:
+    """Where errors and notices cannot be told, the status and the output are what they would be."""
+    assert closed("say -e fake --rate 9 Hello.", stream).returncode == 2
+    assert closed("say -e nowhere Hello.", stream).returncode == 3
+    notice = closed("say -i Sad. -e fake -o x.wav Hello.", stream)
+    assert (notice.returncode, notice.stdout) == (0, b"x.wav\n")
+
+
+def test_an_error_for_a_reader_that_left() -> None:
+    """``2>&1 | true`` does not make a success of a mistake, with ``--json`` either."""
+    words = f"{sys.executable} -m lineread say --json --rate 9 Hello. 2>&1 | true; exit ${{PIPESTATUS[0]}}"
+    assert subprocess.run(["bash", "-c", words], capture_output=True, timeout=30, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("command", [["voices"], ["models"], ["doctor", "--no-network", "-e", "fake"]])

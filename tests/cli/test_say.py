@@ -325,6 +325,22 @@ def test_nothing_to_say_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: p
     sys.stdin.close()
 
 
+def test_a_player_that_is_not_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a sound device the file is kept and told, one line says what is the matter, and JSON is one document."""
+    player = tmp_path / "ffplay"
+    player.write_text("#!/bin/sh\ncat >/dev/null\necho 'No more combinations to try, audio open failed' >&2\n")
+    player.chmod(0o755)
+    monkeypatch.setenv("LINEREAD_PLAYER", str(player))
+    assert say("--play", "-o", "a.wav", "Hello.") == 6
+    output = capsys.readouterr()
+    assert (output.out, "audio open failed" in only_line(output.err)) == ("a.wav\n", True)
+    assert Path("a.wav").stat().st_size > 1000
+    assert say("--play", "-o", "a.wav", "--json", "Hello.") == 6
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "output_failed"
+
+
 def test_a_fallback_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """When the asked engine fails and another one speaks, standard error tells who and why, and so does JSON."""
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-for-tests")

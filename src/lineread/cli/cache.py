@@ -1,10 +1,12 @@
 """Look after the store of finished lines.
 
-lineread cache stats                 how much is kept, and where
-lineread cache verify                check every line, remove what is broken
-lineread cache prune --to 500M       remove the lines that were not used for longest
-lineread cache prune --older-than 30 remove the lines that were not used for so many days
-lineread cache prune --all           remove everything
+  lineread cache stats                  how much is kept, and where
+  lineread cache verify                 check every line, remove what is broken
+  lineread cache prune --to 500M        remove the lines that were not used for longest
+  lineread cache prune --older-than 30  remove the lines that were not used for so many days
+  lineread cache prune --all            remove everything
+
+--json prints one object: root, entries, bytes, max_bytes, oldest, newest; checked, broken; or removed, freed.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 from lineread import config
 from lineread.cache import Cache
 from lineread.cli import door
+from lineread.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -25,15 +28,18 @@ DAY = 86_400
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [options] [stats | verify | prune]"
-    parser.add_argument("action", nargs="?", default="stats", choices=("stats", "verify", "prune"))
-    parser.add_argument("--to", metavar="SIZE", help="prune: until so much is left, such as 500M")
-    parser.add_argument("--older-than", metavar="DAYS", type=float, help="prune: what was not used for so long")
-    parser.add_argument("--all", action="store_true", help="prune: everything")
-    parser.add_argument("--json", action="store_true", help="tell the result as JSON")
+    parser.add_argument(
+        "action", nargs="?", default="stats", choices=("stats", "verify", "prune"), help="default: stats"
+    )
+    parser.add_argument("--to", metavar="SIZE", help="prune until no more than this is left, such as 500M")
+    parser.add_argument("--older-than", metavar="DAYS", type=float, help="prune what was not used for so long")
+    parser.add_argument("--all", action="store_true", help="prune everything")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do one thing to the cache."""
+    _check(arguments)
     settings = config.resolve()
     assert settings.cache_dir is not None  # only a client can be told to do without
     store = Cache(settings.cache_dir, max_bytes=settings.cache_bytes)
@@ -45,26 +51,49 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _stats(store: Cache, _: argparse.Namespace) -> tuple[dict[str, object], str]:
     stats = store.stats()
-    line = f"{stats.entries:,} lines, {size(stats.bytes)} of at most {size(stats.max_bytes)}, in {stats.root}"
+    line = f"{_lines(stats.entries)}, {size(stats.bytes)} of at most {size(stats.max_bytes)}, in {stats.root}"
     return stats._asdict(), line
 
 
 def _verify(store: Cache, _: argparse.Namespace) -> tuple[dict[str, object], str]:
     report = store.verify()
     broken = len(report.broken)
-    line = f"{report.checked:,} lines checked, {broken or 'none'} broken{' and removed' if broken else ''}"
+    line = f"{_lines(report.checked)} checked, {broken or 'none'} broken{' and removed' if broken else ''}"
     return report._asdict(), line
 
 
 def _prune(store: Cache, arguments: argparse.Namespace) -> tuple[dict[str, object], str]:
-    if not (arguments.all or arguments.to or arguments.older_than is not None):
-        raise door.UsageError("prune needs to know what may go.", remedy="Add --to SIZE, --older-than DAYS or --all.")
-    if arguments.older_than is not None and not arguments.older_than >= 0:  # "nan" is no number of days either
-        raise door.UsageError("--older-than takes a number of days.", remedy="Such as --older-than 30.")
-    most = 0 if arguments.all else config.parse_size(arguments.to) if arguments.to else None
+    most = 0 if arguments.all else _size(arguments.to) if arguments.to is not None else None
     age = None if arguments.older_than is None else arguments.older_than * DAY
     report = store.prune(max_bytes=most, older_than=age)
-    return report._asdict(), f"{report.removed:,} lines removed, {size(report.freed)} freed"
+    return report._asdict(), f"{_lines(report.removed)} removed, {size(report.freed)} freed"
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what would remove more, or less, than somebody thinks."""
+    given = [name for name in ("to", "older_than", "all") if getattr(arguments, name) not in (None, False)]
+    if arguments.action != "prune" and given:
+        option = given[0].replace("_", "-")
+        raise door.UsageError(
+            f"--{option} belongs to prune.", remedy=f"To remove lines: lineread cache prune --{option} ..."
+        )
+    if arguments.action == "prune" and not given:
+        raise door.UsageError("prune needs to know what may go.", remedy="Add --to SIZE, --older-than DAYS or --all.")
+    if arguments.all and len(given) > 1:
+        raise door.UsageError("--all leaves nothing for --to and --older-than.", remedy="Drop --all, or the other one.")
+    if arguments.older_than is not None and not arguments.older_than >= 0:  # "nan" is no number of days either
+        raise door.UsageError("--older-than takes a number of days.", remedy="Such as --older-than 30.")
+
+
+def _size(text: str) -> int:
+    try:
+        return config.parse_size(text, "--to")
+    except ConfigError as error:
+        raise door.UsageError(error.message, remedy=error.remedy) from error
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} {'line' if count == 1 else 'lines'}"
 
 
 def size(count: float) -> str:

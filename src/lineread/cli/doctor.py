@@ -1,6 +1,8 @@
-"""Check keys, connections, engines, the cache and the output, and say what to do about each.
+"""Check settings, key, connection, engines, cache and output, and say what to do about each.
 
-Exit status: 0 when some engine can speak here, else 3.
+Exit status: 0 when `lineread say` with these settings can speak, else 3.
+
+--json prints one array of objects: what, state (ok, bad or note), line, remedy.
 """
 
 from __future__ import annotations
@@ -9,26 +11,29 @@ import json
 import os
 import platform
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from lineread import _sync, catalogue, config, sinks
+from lineread import _sync, catalogue, config, pipeline, sinks
+from lineread import plan as plans
 from lineread.cache import Cache
 from lineread.cli import options
-from lineread.client import OUTPUT_PLACE, Client
+from lineread.client import OUTPUT_PLACE
 from lineread.engines import registry
 from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
 from lineread.engines.fake import Fake
-from lineread.errors import LinereadError
+from lineread.errors import ConfigError, LinereadError
 from lineread.speech import Request
 from lineread.version import __version__
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lineread.config import Settings
+    from lineread.engines.base import Engine
     from lineread.engines.dashscope.http import Answer
 
 GOOD, BAD, NOTE = "ok", "bad", "note"
@@ -56,32 +61,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [options]"
     parser.add_argument("--no-network", action="store_true", help="do not ask whether the service answers")
-    parser.add_argument("--json", action="store_true", help="tell the findings as JSON")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     options.add_settings(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at everything and print what was found."""
-    with options.client(arguments) as client:
-        findings = list(_examine(client, network=not arguments.no_network))
+    settings, troubles = config.survey(**options.settings(arguments))
+    findings = [*_examine(settings, troubles, network=not arguments.no_network)]
     if arguments.json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=1))
     else:
         print(_table(findings))
-    speaks = any(finding.state == GOOD for finding in findings if finding.what.startswith("engine "))
-    return 0 if speaks else NOT_SET_UP
+    in_the_way = any(
+        finding.state == BAD for finding in findings if finding.what in ("settings", "default", "fallback")
+    )
+    return NOT_SET_UP if in_the_way else 0
 
 
-def _examine(client: Client, *, network: bool) -> Iterator[Finding]:
-    settings = client.settings
+def _examine(settings: Settings, troubles: Iterable[ConfigError], *, network: bool) -> Iterator[Finding]:
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     yield Finding("lineread", NOTE, f"{__version__}, Python {platform.python_version()}, {system}")
+    for trouble in troubles:  # each of them ends any other command
+        yield Finding("settings", BAD, trouble.message, trouble.remedy)
     yield _key(settings)
     if network:
         yield _service(settings)
-    for name in registry.names():
-        yield _engine(name, client)
-    yield _choice(settings)
+    engines = {name: _engine(name, settings) for name in registry.names()}
+    yield from engines.values()
+    yield _default(settings, engines)
+    if settings.fallback is not None:
+        yield _role("fallback", settings.fallback, engines) or Finding(
+            "fallback", NOTE, f"{settings.fallback} speaks when {settings.chosen_engine} fails"
+        )
     yield _cache(settings)
     yield _output(settings)
     yield _player(settings)
@@ -89,6 +101,9 @@ def _examine(client: Client, *, network: bool) -> Iterator[Finding]:
 
 def _key(settings: Settings) -> Finding:
     if settings.key is None:
+        with suppress(ConfigError):  # a file that cannot be read has been told of
+            if trouble := config.profile_trouble():
+                return Finding("key", BAD, trouble.message, trouble.remedy)
         return Finding(
             "key",
             NOTE,
@@ -117,31 +132,49 @@ async def _asked(engine: DashScope) -> Answer:
         await engine.aclose()
 
 
-def _engine(name: str, client: Client) -> Finding:
+def _engine(name: str, settings: Settings) -> Finding:
     """Whether an engine can speak. The built-in one does; others may cost money, and are only asked to be set up."""
     what = f"engine {name}"
     if name == Fake.name:
-        return Finding(what, NOTE, "tones, for tests")
+        return Finding(what, GOOD, "plays tones, for tests")
     try:
-        engine = registry.create(name, client.settings)
+        engine = registry.create(name, settings)
         if name == DashScope.name:
             return Finding(what, GOOD, "has a key; try it: lineread say -e dashscope --no-cache 'Hello.'")
         if name != Builtin.name:
             return Finding(what, GOOD, f"is set up; try it: lineread say -e {name} --no-cache 'Hello.'")
-        with Client(engine=engine, cache=False) as own:
-            speech = own.generate(Request("Hello there.", "Cherry"))
+        duration = _sync.run(_spoken(engine, Request("Hello there.", "Cherry")))
     except LinereadError as error:
         return Finding(what, NOTE if name == DashScope.name else BAD, error.message, error.remedy)
-    return Finding(what, GOOD, f"speaks ({speech.duration:.1f} s of sound for two words)")
+    except Exception as error:  # noqa: BLE001 - whatever is the matter with one, the rest is told as well
+        return Finding(what, BAD, f"fails with {type(error).__name__}", "Install again what brings it.")
+    return Finding(what, GOOD, f"speaks ({duration:.1f} s of sound for two words)")
 
 
-def _choice(settings: Settings) -> Finding:
-    chosen = settings.engine or ("dashscope" if settings.key else "builtin")
-    if chosen not in registry.names():
-        hint = catalogue.suggestion(chosen, registry.names(), f"Choose one of {', '.join(registry.names())}.")
-        return Finding("default", BAD, f"there is no engine {chosen!r}, which is set", hint)
+async def _spoken(engine: Engine, request: Request) -> float:
+    """Speak something, and say how many seconds it takes."""
+    plan = plans.make(request, engine)
+    chunks = pipeline.speak(plan, pipeline.Studio(engine, None, plan.fingerprint))
+    try:
+        return sum([chunk.duration async for chunk in chunks])
+    finally:
+        await engine.aclose()
+
+
+def _default(settings: Settings, engines: dict[str, Finding]) -> Finding:
+    name = settings.chosen_engine
     why = "as set" if settings.engine else "since there is a key" if settings.key else "since there is no key"
-    return Finding("default", NOTE, f"{chosen} speaks when no engine is named, {why}")
+    return _role("default", name, engines) or Finding("default", NOTE, f"{name} speaks when no engine is named, {why}")
+
+
+def _role(what: str, name: str, engines: dict[str, Finding]) -> Finding | None:
+    """What keeps an engine from the role that it was given, if anything does."""
+    if name not in engines:
+        hint = catalogue.suggestion(name, engines, f"Choose one of {', '.join(engines)}.")
+        return Finding(what, BAD, f"there is no engine {name!r}, which is set", hint)
+    if engines[name].state != GOOD:
+        return Finding(what, BAD, f"{name} is set, and cannot speak", engines[name].remedy)
+    return None
 
 
 def _cache(settings: Settings) -> Finding:
@@ -169,7 +202,7 @@ def _player(settings: Settings) -> Finding:
     try:
         return Finding("player", GOOD, " ".join(sinks.Player.find(settings.player)[:1]))
     except LinereadError as error:
-        return Finding("player", NOTE, error.message, error.remedy)
+        return Finding("player", BAD if settings.player else NOTE, error.message, error.remedy)
 
 
 def _table(findings: list[Finding]) -> str:

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 from lineread.errors import LinereadError, OutputError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 INTERRUPTED = 130
 #: Most bytes of a text that is read: ten Bibles.
@@ -56,15 +56,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting."""
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", remedy=f"See `{self.prog} --help`.")
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is none of those known."""
-    from lineread import catalogue  # noqa: PLC0415 - loaded for a mistake only
-
-    return UsageError(
-        f"There is no {what} {name!r}.", remedy=catalogue.suggestion(name, known, "See `lineread --help`.")
-    )
 
 
 def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
@@ -104,12 +95,38 @@ def _interrupt(*_: object) -> None:
 def _furnish() -> None:
     """See to it that there are standard streams, and that they take any character."""
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stdout or _ClosedOutput()
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name of any bytes leaves as it came; what an old terminal lacks leaves as JSON would write it.
         is_utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+
+
+class _ClosedOutput(io.TextIOWrapper):
+    """Stands in for a standard output that was closed: what is written there fails, as it does with other tools.
+
+    It takes the free descriptor as well, which otherwise the next file would get, and a library's prints in it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(open(os.open(os.devnull, os.O_RDONLY), "wb"), encoding="utf-8")  # noqa: SIM115 - as above
+
+
+def check_output() -> None:
+    """Refuse a standard output that is closed, before anything is made for it.
+
+    Raises:
+        OutputError: It is.
+    """
+    if isinstance(sys.stdout, _ClosedOutput):
+        raise OutputError("Standard output is closed.", remedy="Send it somewhere, or name a file with -o.")
+
+
+def tell_path(path: str, *, named: bool) -> None:
+    """Print where the audio is. Who named the file knows, and may have closed standard output."""
+    if not (named and isinstance(sys.stdout, _ClosedOutput)):
+        print(path)
 
 
 def _discard_output() -> None:
@@ -131,13 +148,19 @@ def _explain(error: Exception, *, json_wanted: bool) -> int:
 
 
 def _show(error: LinereadError, *, json_wanted: bool) -> None:
-    print(f"lineread: {error}", file=sys.stderr)
-    if error.request_id:
-        print(f"lineread: the service's request id is {error.request_id}", file=sys.stderr)
-    if json_wanted:
-        import json  # noqa: PLC0415 - loaded for a mistake only
+    """Tell an error. Where nobody listens the exit status still tells it, and must not become another one."""
+    with suppress(OSError):
+        print(f"lineread: {error}", file=sys.stderr)
+        if error.request_id:
+            print(f"lineread: the service's request id is {error.request_id}", file=sys.stderr)
+    if not json_wanted:
+        return
+    import json  # noqa: PLC0415 - loaded for a mistake only
 
-        print(json.dumps({"error": error.to_dict()}, ensure_ascii=False))
+    try:
+        print(json.dumps({"error": error.to_dict()}, ensure_ascii=False), flush=True)
+    except OSError:
+        _discard_output()
 
 
 def _report(error: Exception) -> str:

@@ -3,26 +3,27 @@
   lineread generate --request '{"text": "Hello.", "voice": "Cherry"}' --output hello.wav --print-response
 
 Fields: text and voice (required), language_type, instruction, stream; also model, format, rate, pitch, volume, take.
-With --print-response the normalized response is the only thing on standard output: audio_url, sample_rate, format; or
-audio_base64_pcm, sample_rate, format when the request says "stream": true.
+Without --print-response the path of the file is printed. With it the normalized response is the only thing on
+standard output: audio_url, sample_rate, format; or audio_base64_pcm, sample_rate, format when the request says
+"stream": true. Then no file is written unless --output names one.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 from lineread import catalogue
 from lineread.cli import door, options
 from lineread.errors import MalformedRequest
+from lineread.fields import GENERATE
 from lineread.speech import Request
 
 if TYPE_CHECKING:
     import argparse
 
-FIELDS = (*(field.name for field in dataclasses.fields(Request)), "stream")
-REQUIRED = ("text", "voice")
+FIELDS = tuple(field.name for field in GENERATE.request)
+REQUIRED = tuple(field.name for field in GENERATE.request if field.required)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] (--request JSON | --file FILE)"
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--request", metavar="JSON", help="the request itself")
-    source.add_argument("--file", metavar="FILE", help="a file that holds the request (- is standard input)")
+    source.add_argument("-f", "--file", metavar="FILE", help="the request is in this file (- is standard input)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the audio here; the suffix tells the format")
     parser.add_argument("--print-response", action="store_true", help="print the normalized response as JSON")
     options.add_settings(parser)
@@ -38,6 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Speak the request."""
+    if arguments.print_response:
+        door.check_output()
     fields = parse(_source(arguments))
     stream = fields.pop("stream", False)
     if arguments.output == "-":
@@ -55,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             response = speech.to_streamed_dict() if stream else speech.to_dict()
             print(json.dumps(response, ensure_ascii=False))
         elif path:
-            print(path)
+            door.tell_path(path, named=arguments.output is not None)
     return 0
 
 

@@ -1,4 +1,7 @@
-"""List the models of Qwen TTS: how they are called, their limits, and what they cost."""
+"""List the models of Qwen TTS: how they are called, their limits, and what they cost.
+
+--json prints one array of objects: id, transport, voices, limit, instructions, rpm, alias_of, prices, price_unit.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [options]"
-    parser.add_argument("--json", action="store_true", help="one JSON array, for programs")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Which engine, where, and whether the cache takes part. A key is no option: other users could read it."""
     group = parser.add_argument_group("settings")
-    group.add_argument("-e", "--engine", help="dashscope, builtin, fake or an installed one")
-    group.add_argument("--fallback", metavar="ENGINE", help="engine that speaks when the first one fails")
-    group.add_argument("--region", help="cn-beijing (default) or ap-southeast-1")
+    group.add_argument(
+        "-e",
+        "--engine",
+        help="dashscope, builtin, fake or an installed one (default: dashscope with a key, else builtin)",
+    )
+    group.add_argument("--fallback", metavar="ENGINE", help="engine that speaks when the first fails (default: none)")
+    group.add_argument("--region", help="cn-beijing or ap-southeast-1 (default: cn-beijing)")
     group.add_argument("--workspace", metavar="ID", help="Model Studio workspace id")
     group.add_argument("--base-url", metavar="URL", help="the service's HTTP base, instead of a region's")
     group.add_argument("--no-cache", action="store_true", help="keep nothing, look nothing up")
@@ -29,15 +33,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 def client(arguments: argparse.Namespace) -> Client:
     """The client that these arguments ask for."""
-    return Client(
-        engine=arguments.engine,
-        fallback=arguments.fallback,
-        region=arguments.region,
-        workspace=arguments.workspace,
-        base_url=arguments.base_url,
-        cache=not arguments.no_cache,
-        notice=_say_nothing if getattr(arguments, "quiet", False) else tell,
-    )
+    return Client(**settings(arguments), notice=_say_nothing if getattr(arguments, "quiet", False) else tell)
+
+
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What :func:`add_settings` asks for, by the names that settings have."""
+    names = ("engine", "fallback", "region", "workspace", "base_url")
+    return {**{name: getattr(arguments, name) for name in names}, "cache": not arguments.no_cache}
 
 
 def _say_nothing(_: str) -> None:
@@ -47,16 +49,22 @@ def _say_nothing(_: str) -> None:
 def add_voice(parser: argparse.ArgumentParser) -> None:
     """How to speak."""
     parser.add_argument(
-        "-v", "--voice", default="Cherry", help="a voice's name (default: Cherry; see `lineread voices`)"
+        "-v", "--voice", default="Cherry", help="a voice's name, in any case (default: Cherry; see `lineread voices`)"
     )
-    parser.add_argument("-l", "--language-type", default="Auto", metavar="LANGUAGE", help="Auto, English, Chinese ...")
-    parser.add_argument("-i", "--instruction", metavar="TEXT", help="how to speak, for instruct models")
-    parser.add_argument("-m", "--model", help="a model's id (see `lineread models`)")
-    parser.add_argument("--rate", type=float, default=1.0, metavar="X", help="speaking rate, 0.5 to 2")
-    parser.add_argument("--pitch", type=float, default=1.0, metavar="X", help="pitch, 0.5 to 2")
+    parser.add_argument(
+        "-l", "--language-type", default="Auto", metavar="LANGUAGE", help="English, Chinese ... (default: Auto)"
+    )
+    parser.add_argument(
+        "-i", "--instruction", metavar="TEXT", help="how to speak, such as 'Warm and calm.'; by dashscope only"
+    )
+    parser.add_argument("-m", "--model", help="a model's id (default: the engine's own; see `lineread models`)")
+    parser.add_argument("--rate", type=float, default=1.0, metavar="X", help="speaking rate, 0.5 to 2 (default: 1)")
+    parser.add_argument("--pitch", type=float, default=1.0, metavar="X", help="pitch, 0.5 to 2 (default: 1)")
     parser.add_argument("--volume", type=int, default=50, metavar="N", help="loudness, 0 to 100 (default: 50)")
-    parser.add_argument("--take", type=int, default=1, metavar="N", help="another reading of the same words")
-    parser.add_argument("--format", choices=FORMATS, help="file format, where no file name tells it")
+    parser.add_argument(
+        "--take", type=int, default=1, metavar="N", help="2, 3 ... is another reading of the same words (default: 1)"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="file format where no file name tells it (default: wav)")
 
 
 def file_format(path: str | None, wanted: str | None) -> str:

@@ -1,9 +1,16 @@
 """Speak a text: to a file, a player or a pipe.
 
-lineread say "Hello, this is a short voice line."
-lineread say -v Ethan -o line.mp3 "Doors open at nine."
-lineread say -f chapter.txt --play
-some-writer | lineread say -o - | ffplay -nodisp -autoexit -
+  lineread say "Hello, this is a short voice line."
+  lineread say -v Ethan -o line.mp3 "Doors open at nine."
+  lineread say -f chapter.txt --play
+  some-writer | lineread say -o - | ffplay -nodisp -autoexit -
+
+Without TEXT and --file the text comes from standard input, which is read to its end before anything is spoken.
+A file that -o does not name lies in output/ai-audio-tts/audio (OUTPUT_DIR replaces output); its path is printed.
+
+--json prints one object instead: path, sample_rate, format, duration, voice, engine, model, stand_in, fallback_reason,
+cached, characters, segments, request_id. With --stream there is one a line for each chunk: audio_base64_pcm,
+sample_rate, format, offset, span, words, finish_reason.
 """
 
 from __future__ import annotations
@@ -33,15 +40,22 @@ STANDARD = "-"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [options] [TEXT ...]"
-    parser.add_argument("text", nargs="*", help="the words; without any, --file or standard input")
-    parser.add_argument("-f", "--file", metavar="FILE", help="read the text from a file (- is standard input)")
+    parser.add_argument("text", nargs="*", help="the words to speak")
+    parser.add_argument("-f", "--file", metavar="FILE", help="the text is in this file (- is standard input)")
     options.add_voice(parser)
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", metavar="FILE", help="write here; the suffix tells the format, - is a pipe")
-    output.add_argument("--play", action="store_true", help="play it (with -o also write it)")
-    output.add_argument("--stream", action="store_true", help="send audio to standard output as it is made")
-    output.add_argument("--json", action="store_true", help="tell the result as JSON; with --stream each chunk")
-    output.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    output.add_argument(
+        "-o", "--output", metavar="FILE", help="write here; the suffix tells the format (- is standard output)"
+    )
+    output.add_argument("--play", action="store_true", help="play it; no file is written unless -o names one")
+    output.add_argument("--stream", action="store_true", help="as -o -; with --json, one object for each chunk")
+    output.add_argument("--json", action="store_true", help="print the result as JSON")
+    output.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="no notices, no progress: only errors, and who spoke instead (--fallback)",
+    )
     options.add_settings(parser)
 
 
@@ -61,9 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
                 player = client.settings.player
                 outlets = _Outlets(arguments, target, job, writing=writing, playing=playing, player=player)
                 tally = _speak(job, outlets, quiet=arguments.quiet)
-            _tell(arguments, outlets.path, job, tally)  # what is written is whole, however the playing ends
+            _tell_fallback(tally)
+            if outlets.path is not None and not arguments.json:  # what is written is whole, however the playing ends
+                door.tell_path(outlets.path, named=target is not None)
     if outlets.failure is not None:
         raise outlets.failure
+    if arguments.json:  # one document: this, or else the error
+        print(json.dumps(_record(outlets.path, job, tally), ensure_ascii=False))
     return 0
 
 
@@ -72,6 +90,8 @@ def _target(arguments: argparse.Namespace) -> str | None:
     target: str | None = arguments.output
     if arguments.stream and not arguments.json and not arguments.play and target is None:
         target = STANDARD
+    if target == STANDARD or arguments.json:
+        door.check_output()
     if target == STANDARD and sys.stdout.isatty():
         raise OutputError(
             "Standard output is a terminal, which cannot play audio.",
@@ -194,27 +214,26 @@ def _word_record(word: Word, text: str) -> dict[str, object]:
     return {"word": text[start:end], "span": word.span, "start": round(word.start, 4), "end": round(word.end, 4)}
 
 
-def _tell(arguments: argparse.Namespace, path: str | None, job: Job, tally: Tally) -> None:
+def _tell_fallback(tally: Tally) -> None:
     if tally.fallback_reason:
         speaker = ", ".join(dict.fromkeys(each.engine for each in tally.facts if each.fallback_reason))
         tell(f"{tally.fallback_reason} So {speaker} spoke, as asked.")
-    if arguments.json:
-        request = job.plan.request
-        record = {
-            "path": path,
-            "sample_rate": tally.sample_rate,
-            "format": request.format,
-            "duration": round(tally.duration, 4),
-            "voice": request.voice,
-            "engine": tally.engine,
-            "model": tally.model,
-            "stand_in": tally.stand_in,
-            "fallback_reason": tally.fallback_reason,
-            "cached": tally.cached,
-            "characters": tally.characters,
-            "segments": len(tally.spoken),
-            "request_id": tally.request_id,
-        }
-        print(json.dumps(record, ensure_ascii=False))
-    elif path is not None:
-        print(path)
+
+
+def _record(path: str | None, job: Job, tally: Tally) -> dict[str, object]:
+    request = job.plan.request
+    return {
+        "path": path,
+        "sample_rate": tally.sample_rate,
+        "format": request.format,
+        "duration": round(tally.duration, 4),
+        "voice": request.voice,
+        "engine": tally.engine,
+        "model": tally.model,
+        "stand_in": tally.stand_in,
+        "fallback_reason": tally.fallback_reason,
+        "cached": tally.cached,
+        "characters": tally.characters,
+        "segments": len(tally.spoken),
+        "request_id": tally.request_id,
+    }

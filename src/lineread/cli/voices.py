@@ -1,4 +1,7 @@
-"""List the 48 system voices of Qwen TTS: gender, age, what each sounds like, and which models have it."""
+"""List the 48 system voices of Qwen TTS: gender, age, what each sounds like, and which models have it.
+
+--json prints one array of objects: id, name, gender, age, description, dialect, stand_in, models.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [options]"
-    parser.add_argument("--model", "-m", help="only the voices that this model has")
-    parser.add_argument("--json", action="store_true", help="one JSON array, for programs")
+    parser.add_argument("-m", "--model", help="only the voices that this model has")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

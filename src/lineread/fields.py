@@ -1,0 +1,273 @@
+"""The fields of requests and responses, declared once.
+
+Owns each field's name, type, default, limits and meaning, and what the dialects call it. Everything that speaks of
+fields is made from this: the checks of a plan, the request JSON of the command line, JSON Schema files, the server's
+OpenAPI and the reference pages. Pure; imports nothing but the vocabulary.
+
+Source of the names: the normalized interface of agents' skills for Qwen TTS; of the wire's: DashScope's and OpenAI's
+references and SDKs of 2026.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from lineread.speech import FORMATS, SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The default of a field that has none.
+REQUIRED: Final = "(required)"
+
+
+class Field(NamedTuple):
+    """One field.
+
+    Attributes:
+        name: What it is called.
+        kind: ``string``, ``number``, ``integer`` or ``boolean``, as JSON Schema says it.
+        meaning: What it is for, with its unit.
+        default: What holds where it is left out; :data:`REQUIRED` if it may not be, None if there is nothing then.
+        least: The smallest number that it may be.
+        most: The largest number that it may be.
+        choices: All that it may be, where that is a short list.
+        example: A value that works.
+        dashscope: Its place in DashScope's request or reply, such as ``input.text``; empty where it has none.
+        openai: Its name in OpenAI's speech request; empty where it has none.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    default: object = REQUIRED
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    example: object = None
+    dashscope: str = ""
+    openai: str = ""
+
+    @property
+    def required(self) -> bool:
+        """It may not be left out."""
+        return self.default is REQUIRED
+
+    @property
+    def limits(self) -> str:
+        """What its value may be, in words; empty where its type says all."""
+        if self.choices:
+            return ", ".join(self.choices)
+        return "" if self.least is None else f"{self.least:.10g} to {self.most:.10g}"
+
+    def schema(self) -> dict[str, Any]:
+        """It as JSON Schema."""
+        schema: dict[str, Any] = {"type": self.kind, "description": self.meaning}
+        if self.least is not None:
+            schema |= {"minimum": self.least, "maximum": self.most}
+        if self.choices:
+            schema["enum"] = list(self.choices)
+        if not self.required and self.default is not None:
+            schema["default"] = self.default
+        if self.kind == "string" and self.required:
+            schema["minLength"] = 1
+        if self.example is not None:
+            schema["examples"] = [self.example]
+        return schema
+
+
+class Call(NamedTuple):
+    """A call of the normalized interface.
+
+    Attributes:
+        name: What it is called.
+        meaning: What it does.
+        request: What it takes.
+        response: What it answers.
+    """
+
+    name: str
+    meaning: str
+    request: tuple[Field, ...]
+    response: tuple[Field, ...]
+
+    def field(self, name: str) -> Field:
+        """The request's field of that name."""
+        return next(field for field in self.request if field.name == name)
+
+
+GENERATE: Final = Call(
+    "generate",
+    "Speak a text.",
+    request=(
+        Field(
+            "text",
+            "string",
+            "The words to speak; any length, in pieces where the model has a limit.",
+            example="Hello, this is a short voice line.",
+            dashscope="input.text",
+            openai="input",
+        ),
+        Field(
+            "voice",
+            "string",
+            "A voice of the catalogue, or a custom voice's id.",
+            example="Cherry",
+            dashscope="input.voice",
+            openai="voice",
+        ),
+        Field(
+            "language_type",
+            "string",
+            "The text's language, in any case; it improves pronunciation. Auto leaves it to the model.",
+            "Auto",
+            example="English",
+            dashscope="input.language_type",
+            openai="language_type",
+        ),
+        Field(
+            "instruction",
+            "string",
+            "How to speak, in Chinese or English; instruct models heed it.",
+            None,
+            example="Warm and calm tone, slightly slower pace.",
+            dashscope="parameters.instructions",
+            openai="instructions",
+        ),
+        Field(
+            "stream",
+            "boolean",
+            "Chunks of sound as they come, instead of one finished file.",
+            False,  # noqa: FBT003 - a field's default
+            dashscope="the header X-DashScope-SSE: enable",
+        ),
+        Field(
+            "model",
+            "string",
+            "A model of the catalogue; by default qwen3-tts-flash, or qwen3-tts-instruct-flash with an instruction.",
+            None,
+            example="qwen3-tts-instruct-flash",
+            dashscope="model",
+            openai="model",
+        ),
+        Field(
+            "format",
+            "string",
+            "The file format: ogg holds Opus, pcm is signed 16-bit little-endian in one channel.",
+            FORMATS[0],
+            choices=FORMATS,
+            dashscope="parameters.response_format",
+        ),
+        Field(
+            "rate",
+            "number",
+            "Speaking rate; 1 is the voice's own.",
+            1.0,
+            least=0.5,
+            most=2.0,
+            dashscope="parameters.speech_rate",
+            openai="speed",
+        ),
+        Field(
+            "pitch",
+            "number",
+            "Pitch, as a factor of the voice's own.",
+            1.0,
+            least=0.5,
+            most=2.0,
+            dashscope="parameters.pitch_rate",
+            openai="pitch",
+        ),
+        Field(
+            "volume",
+            "integer",
+            "Loudness: 50 is the voice's own, 0 is silence.",
+            50,
+            least=0,
+            most=100,
+            dashscope="parameters.volume",
+            openai="volume",
+        ),
+        Field("take", "integer", "Which reading of the same words.", 1, least=1, most=1_000_000, openai="take"),
+    ),
+    response=(
+        Field(
+            "audio_url",
+            "string",
+            "Where the finished audio is: a file: URL of what was saved. Not in a stream's response.",
+            None,
+            dashscope="output.audio.url",
+        ),
+        Field(
+            "audio_base64_pcm",
+            "string",
+            "The samples as Base64: signed 16-bit little-endian, one channel. Only in a stream's response.",
+            None,
+            dashscope="output.audio.data",
+        ),
+        Field("sample_rate", "integer", "Samples a second.", SAMPLE_RATE),
+        Field("format", "string", "The file's format, or pcm in a stream's response.", FORMATS[0], choices=FORMATS),
+    ),
+)
+
+CALLS: Final = (GENERATE,)
+
+#: Fields that only DashScope's dialect has.
+DASHSCOPE_ONLY: Final = (
+    Field(
+        "sample_rate",
+        "integer",
+        "Samples a second of the audio.",
+        SAMPLE_RATE,
+        least=8000,
+        most=48_000,
+        dashscope="parameters.sample_rate",
+    ),
+    Field(
+        "optimize_instructions",
+        "boolean",
+        "Lets the cloud's model rewrite the instructions; needs instructions.",
+        False,  # noqa: FBT003 - a field's default
+        dashscope="parameters.optimize_instructions",
+    ),
+)
+
+#: Fields that only OpenAI's dialect has.
+OPENAI_ONLY: Final = (
+    Field(
+        "response_format",
+        "string",
+        "The format of the audio: opus comes in Ogg, pcm is signed 16-bit little-endian in one channel.",
+        "mp3",
+        choices=("mp3", "opus", "aac", "flac", "wav", "pcm"),
+        openai="response_format",
+    ),
+    Field(
+        "stream_format",
+        "string",
+        "audio sends the file's bytes as they come; sse sends events with Base64.",
+        "audio",
+        choices=("audio", "sse"),
+        openai="stream_format",
+    ),
+    Field(
+        "sample_rate",
+        "integer",
+        "Samples a second of the audio: 8000, 12000, 16000, 22050, 24000, 32000, 44100 or 48000.",
+        None,
+        least=8000,
+        most=48_000,
+        openai="sample_rate",
+    ),
+)
+
+
+def json_schema(fields: Iterable[Field]) -> dict[str, Any]:
+    """JSON Schema of an object with these fields and no others."""
+    fields = tuple(fields)
+    return {
+        "type": "object",
+        "properties": {field.name: field.schema() for field in fields},
+        "required": [field.name for field in fields if field.required],
+        "additionalProperties": False,
+    }
