@@ -15,11 +15,23 @@ import sys
 from datetime import datetime
 
 import report
-from cases import cloud, imports, line, memory, store, voice
+from cases import cloud, imports, line, memory, serve, store, voice
 from measure import Case, Outcome, Scale, measured
 from processes import HERE
 
-CASES = (imports.CASE, line.CASE, cloud.SEQUENTIAL, cloud.PARALLEL, voice.CASE, memory.CASE, store.CASE)
+CASES = (
+    imports.CASE,
+    line.CASE,
+    cloud.SEQUENTIAL,
+    cloud.PARALLEL,
+    voice.CASE,
+    memory.CASE,
+    store.CASE,
+    serve.FIRST,
+    serve.CACHED,
+    serve.CROWD,
+    serve.MEMORY,
+)
 
 
 def main() -> int:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,3 +68,32 @@ def install(site: Path, module: str, source: str, **engines: str) -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8")
     points = "".join(f"{name} = {target}\n" for name, target in engines.items())
     (info / "entry_points.txt").write_text(f"[lineread.engines]\n{points}", encoding="utf-8")
+
+
+@contextmanager
+def serving(home: Path, *options: str) -> Iterator[str]:
+    """`lineread serve` as a process of its own, on a free port; its address, such as 127.0.0.1:40001.
+
+    It stops by itself when it is told to, with status 0.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    environ = {name: value for name, value in os.environ.items() if name != "DASHSCOPE_API_KEY"}
+    environ |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "XDG_STATE_HOME": str(home / "state")}
+    command = [sys.executable, "-m", "lineread", "serve", "--port", address.rpartition(":")[2], *options]
+    with subprocess.Popen(command, env=environ, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            _await(f"http://{address}/healthz", process)
+            yield address
+        finally:
+            process.terminate()
+            said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said.decode()
+
+
+def _await(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=5):
+            return
+    raise AssertionError(f"the server did not start; its status is {process.poll()}")

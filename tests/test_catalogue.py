@@ -197,4 +197,44 @@ def test_records_are_read_once_and_one_a_line() -> None:
     with open(path, encoding="utf-8") as file:
         lines = [line.strip().rstrip(",") for line in file if line.startswith("  {")]
     records = [json.loads(line) for line in lines]
-    assert len(records) == len(MODELS) + 48 + 2
+    assert len(records) == len(MODELS) + 48 + 2 + 5 + 13
+
+
+def test_openais_names_stand_for_voices_of_the_same_kind() -> None:
+    """Each of OpenAI's voices has a Qwen voice of its own, of its gender, which instruct models have as well."""
+    facts = catalogue.load()
+    women = {"alloy", "coral", "nova", "sage", "shimmer", "marin"}
+    men = {"ash", "ballad", "echo", "fable", "onyx", "verse", "cedar"}
+    assert set(facts.openai_voices) == women | men
+    stand_ins = {name: facts.voices[each.voice] for name, each in facts.openai_voices.items()}
+    assert len({voice.id for voice in stand_ins.values()}) == 13
+    for name, voice in stand_ins.items():
+        assert voice.gender == ("female" if name in women else "male")
+        assert {"F", "I"} <= set(voice.families)
+        assert not voice.dialect
+        assert voice.age != "child"
+        assert facts.openai_voices[name].reason
+    assert not {name.casefold() for name in facts.voices} & set(stand_ins)
+
+
+def test_openais_models_stand_for_http_models() -> None:
+    """Each of OpenAI's speech models has a model that speaks, and one that follows instructions."""
+    facts = catalogue.load()
+    assert list(facts.openai_models) == [
+        "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-03-20", "gpt-4o-mini-tts-2025-12-15",
+    ]  # fmt: skip
+    for each in facts.openai_models.values():
+        plain, instruct = facts.models[each.model], facts.models[each.instruct_model]
+        assert plain.transport == instruct.transport == "http"
+        assert (plain.instructions, instruct.instructions) == (False, True)
+        assert each.reason
+    assert not set(facts.models) & set(facts.openai_models)
+
+
+@pytest.mark.parametrize("name", ["alloy", "ALLOY", " Alloy "])
+def test_openais_names_in_any_case(name: str) -> None:
+    """OpenAI's names are found in any case; Qwen's are none of them."""
+    assert (found := catalogue.openai_voice(name)) is not None
+    assert found.id == "alloy"
+    assert catalogue.openai_model("TTS-1") is catalogue.load().openai_models["tts-1"]
+    assert catalogue.openai_voice("Cherry") is catalogue.openai_model("qwen-tts") is None

@@ -38,6 +38,13 @@ CONTRACT = {
     "BadReply": ("bad_reply", 4, 502),
     "NoAudio": ("no_audio", 4, 502),
     "OutputError": ("output_failed", 6, 500),
+    "TurnedAway": ("turned_away", 1, 400),
+    "KeyRefused": ("key_refused", 1, 401),
+    "NotAllowed": ("not_allowed", 1, 403),
+    "LimitReached": ("limit_reached", 1, 429),
+    "Overloaded": ("overloaded", 1, 429),
+    "Leaving": ("leaving", 1, 503),
+    "NotServed": ("not_served", 1, 404),
 }
 
 

@@ -7,6 +7,10 @@ them in under a millisecond, where TOML took a quarter of its time.
 Source: the service's documentation of mid-2026 and dated probes of it. Voices come in families, as the documents
 group them: F current flash models, S their first snapshots, I instruct models, Q the old ``qwen-tts`` models,
 L voices that only its later snapshots have.
+
+OpenAI's names stand for Qwen's so that programs written for OpenAI find a voice of the same gender, age and
+character; its names are those of its speech reference of 2026. Each stands for a voice that flash and instruct models
+both have, so that adding instructions never loses the voice.
 """
 
 from __future__ import annotations
@@ -105,6 +109,38 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAIModel:
+    """A model name of OpenAI's, and what stands for it.
+
+    Attributes:
+        id: OpenAI's name.
+        model: The model that speaks without instructions.
+        instruct_model: The model that speaks with them.
+        reason: Why these.
+    """
+
+    id: str
+    model: str
+    instruct_model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIVoice:
+    """A voice name of OpenAI's, and what stands for it.
+
+    Attributes:
+        id: OpenAI's name.
+        voice: The system voice that speaks.
+        reason: What both have in common.
+    """
+
+    id: str
+    voice: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """All facts, by id."""
 
@@ -112,6 +148,8 @@ class Catalogue:
     regions: Mapping[str, Region]
     models: Mapping[str, Model]
     voices: Mapping[str, Voice]
+    openai_models: Mapping[str, OpenAIModel]
+    openai_voices: Mapping[str, OpenAIVoice]
 
 
 @functools.cache
@@ -124,6 +162,8 @@ def load() -> Catalogue:
         regions={fields["id"]: Region(**fields) for fields in facts["regions"]},
         models={fields["id"]: Model(**fields) for fields in facts["models"]},
         voices={fields["id"]: Voice(**fields) for fields in facts["voices"]},
+        openai_models={fields["id"]: OpenAIModel(**fields) for fields in facts["openai_models"]},
+        openai_voices={fields["id"]: OpenAIVoice(**fields) for fields in facts["openai_voices"]},
     )
 
 
@@ -184,6 +224,18 @@ def region(name: str) -> Region:
         known = ", ".join(f"{place.id} ({place.name})" for place in regions.values())
         raise OptionError(f"There is no region {name!r} with Qwen TTS.", remedy=f"Choose {known}, or give a base URL.")
     return found
+
+
+def openai_model(name: str) -> OpenAIModel | None:
+    """What stands for a model name of OpenAI's, in any case; None where it is not one."""
+    names = load().openai_models
+    return names.get(_forgive(name, names) or "")
+
+
+def openai_voice(name: str) -> OpenAIVoice | None:
+    """What stands for a voice name of OpenAI's, in any case; None where it is not one."""
+    names = load().openai_voices
+    return names.get(_forgive(name, names) or "")
 
 
 def voices_of(model_: Model) -> tuple[Voice, ...]:

@@ -22,7 +22,14 @@ Owns the error classes, their stable codes and what each door makes of them. Imp
     │   ├── TimedOut               a deadline passed
     │   ├── BadReply               a reply that makes no sense
     │   └── NoAudio                a reply without sound
-    └── OutputError                the audio could not be written or played
+    ├── OutputError                the audio could not be written or played
+    └── TurnedAway                 a server does not take this request
+        ├── KeyRefused             the key is none of this server's
+        ├── NotAllowed             the key may not do that
+        ├── LimitReached           the key has asked for as much as it may, for now
+        ├── Overloaded             the server has as much to do as it can
+        ├── Leaving                the server is about to stop
+        └── NotServed              there is nothing at that address
 
 Each class has a ``code`` (stable, for programs), an ``exit_status`` (for shells) and a ``http_status`` (for
 servers); each error has a message of one line and a ``remedy`` that says what to do about it.
@@ -228,3 +235,52 @@ class OutputError(LinereadError):
 
     code = "output_failed"
     exit_status = 6
+
+
+class TurnedAway(LinereadError):
+    """A server does not take this request."""
+
+    code = "turned_away"
+    http_status = 400
+
+
+class KeyRefused(TurnedAway):
+    """The key is none of this server's."""
+
+    code = "key_refused"
+    http_status = 401
+
+
+class NotAllowed(TurnedAway):
+    """The key may not do that."""
+
+    code = "not_allowed"
+    http_status = 403
+
+
+class LimitReached(TurnedAway):
+    """The key has asked for as much as it may, for now."""
+
+    code = "limit_reached"
+    http_status = 429
+
+
+class Overloaded(TurnedAway):
+    """The server has as much to do as it can."""
+
+    code = "overloaded"
+    http_status = 429
+
+
+class Leaving(TurnedAway):
+    """The server is about to stop."""
+
+    code = "leaving"
+    http_status = 503
+
+
+class NotServed(TurnedAway):
+    """There is nothing at that address, or not by that method."""
+
+    code = "not_served"
+    http_status = 404

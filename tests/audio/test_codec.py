@@ -67,8 +67,8 @@ def test_other_suffixes_are_refused(name: str, hint: str) -> None:
 
 
 def test_every_format_has_what_belongs_to_it() -> None:
-    """Each format has a media type and its own name as a suffix."""
-    assert [*codec.MEDIA_TYPES] == [*codec.FORMATS]
+    """Each format has a media type and its own name as a suffix; AAC, which only the server encodes, has a type."""
+    assert [*codec.MEDIA_TYPES] == [*codec.FORMATS, "aac"]
     assert [codec.suffix_format(f"a.{form}") for form in codec.FORMATS] == [*codec.FORMATS]
 
 
@@ -117,4 +117,16 @@ def test_a_missing_library_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(OutputError, match="libsndfile") as caught:
         codec.encoder("mp3", io.BytesIO(), 24_000)
     assert "wav" in caught.value.remedy
+    codec.load("wav")
+    with pytest.raises(OutputError, match="libsndfile"):
+        codec.load("mp3")
     assert encoded("wav", io.BytesIO()) == wav(SOUND, 24_000)
+
+
+def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PyAV, AAC names the extra that brings it."""
+    monkeypatch.delitem(sys.modules, "lineread.audio.aac", raising=False)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(OptionError, match="not installed") as caught:
+        codec.load("aac")
+    assert "lineread[aac]" in caught.value.remedy

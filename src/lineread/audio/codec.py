@@ -1,11 +1,16 @@
 """File formats by name: what they are called, and an encoder for each.
 
 Owns the choice of codecs and their settings. An encoder writes to a binary file object that somebody else opened and
-closes. WAV and plain PCM are written here, without loading anything; the others by :mod:`lineread.audio.compressed`.
+closes. WAV and plain PCM are written here, without loading anything; the others by :mod:`lineread.audio.compressed`
+and :mod:`lineread.audio.aac`.
+
+AAC is no format of lineread's own, and ``FORMATS`` lacks it: nothing but the server's OpenAI dialect, which promises
+it, encodes it, and it needs an extra.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Final, Protocol
 
@@ -13,14 +18,17 @@ from lineread.audio.container import wav_header
 from lineread.errors import OptionError, OutputError
 from lineread.speech import FORMATS, SAMPLE_WIDTH
 
-#: What HTTP calls them.
+#: What HTTP calls them, and AAC.
 MEDIA_TYPES: Final = {
     "wav": "audio/wav",
     "mp3": "audio/mpeg",
     "flac": "audio/flac",
     "ogg": "audio/ogg",
     "pcm": "audio/pcm",
+    "aac": "audio/aac",
 }
+#: Formats that are written without work.
+PLAIN: Final = ("wav", "pcm")
 
 _SUFFIXES: Final = {
     **{f".{name}": name for name in FORMATS},
@@ -80,26 +88,54 @@ def encoder(form: str, sink: Output, sample_rate: int, *, samples: int | None = 
     """An encoder that writes to an open file from where it stands now.
 
     Args:
-        form: One of :data:`FORMATS`.
+        form: One of :data:`FORMATS`, or ``aac``.
         sink: Where to. It need not be seekable; a pipe then gets headers that say "unknown length".
         sample_rate: Samples a second.
         samples: How many will come, where that is known: a WAV header then is right from the beginning, in a pipe too.
 
     Raises:
         OutputError: The format cannot hold this sample rate, or libsndfile cannot be loaded.
+        OptionError: It is AAC, and the extra is not installed.
     """
     if form == "wav":
         return _Wav(sink, sample_rate, samples)
     if form == "pcm":
         return _Pcm(sink)
+    load(form)
+    if form == "aac":
+        from lineread.audio.aac import Aac  # noqa: PLC0415 - as below
+
+        return Aac(sink, sample_rate)
+    from lineread.audio.compressed import Compressed  # noqa: PLC0415 - takes 0.1 s, and only these formats need it
+
+    return Compressed(form, sink, sample_rate)
+
+
+def load(form: str) -> None:
+    """Load the library that a format needs, so that its lack shows before anything is spoken.
+
+    Args:
+        form: One of :data:`FORMATS`, or ``aac``.
+
+    Raises:
+        OutputError: libsndfile cannot be loaded.
+        OptionError: It is AAC, and the extra is not installed.
+    """
+    if form in PLAIN:
+        return
     try:
-        from lineread.audio.compressed import Compressed  # noqa: PLC0415 - takes 0.1 s, and only these formats need it
+        importlib.import_module("lineread.audio.aac" if form == "aac" else "lineread.audio.compressed")
     except (ImportError, OSError) as error:
+        if form == "aac":
+            raise OptionError(
+                "The format aac needs a package that is not installed here.",
+                remedy="Run pip install 'lineread[aac]' where this runs, or choose another format.",
+                code="unknown_format",
+            ) from error
         raise OutputError(
             f"The format {form} needs libsndfile, which cannot be loaded here.",
             remedy="Choose wav, or install libsndfile (apt install libsndfile1, brew install libsndfile).",
         ) from error
-    return Compressed(form, sink, sample_rate)
 
 
 class _Pcm:

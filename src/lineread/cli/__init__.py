@@ -23,6 +23,8 @@ COMMANDS = {
     "voices": "list the voices",
     "models": "list the models, their limits and prices",
     "cache": "look after the store of finished lines",
+    "serve": "serve DashScope's and OpenAI's speech calls",
+    "keys": "look after the keys of the server's clients",
     "doctor": "check keys, connections, engines and the cache",
 }
 
@@ -48,6 +50,8 @@ def script() -> None:
 
 def _run(words: list[str]) -> int:
     name = words[0] if words else "--help"
+    if name == "help" and len(words) > 1:
+        name, words = words[1], [words[1], "--help"]
     if name in ("-h", "--help", "help"):
         print(_help(), end="")
         return 0
@@ -57,11 +61,27 @@ def _run(words: list[str]) -> int:
         print(f"lineread {__version__}")
         return 0
     if name not in COMMANDS:
-        raise door.unknown("command", name, COMMANDS)
+        raise _no_command(name)
     command = import_module(f"lineread.cli.{name}")
     parser = door.Parser(prog=f"lineread {name}", description=command.__doc__)
     command.configure(parser)
     return int(command.run(parser.parse_args(words[1:])))
+
+
+def _no_command(name: str) -> door.UsageError:
+    """The error for a first word that is no command: often the text itself, or an option that belongs after it."""
+    if any(character.isspace() for character in name):
+        return door.UsageError(
+            "That is a text, where a command should be.", remedy='Put say before it: lineread say "..."'
+        )
+    if name.startswith("-"):
+        return door.UsageError(
+            f"There is no command {name!r}.", remedy='Options come after the command: lineread say -v Ethan "...".'
+        )
+    from lineread import catalogue  # noqa: PLC0415 - loaded for a mistake only
+
+    otherwise = '`lineread --help` lists all; to speak a text: lineread say "...".'
+    return door.UsageError(f"There is no command {name!r}.", remedy=catalogue.suggestion(name, COMMANDS, otherwise))
 
 
 def _help() -> str:
@@ -72,7 +92,23 @@ usage: lineread COMMAND ...
 
 Text in, voice lines out: by Qwen TTS in the cloud, or by a neural voice on the machine.
 
+  lineread say "Hello, this is a short voice line."
+
+commands:
 {commands}
 
-`lineread COMMAND --help` tells the rest. A first line: lineread say "Hello, this is a short voice line."
+`lineread COMMAND --help` tells a command's options, `lineread --version` the version.
+
+exit status:
+    0  done; also when whoever reads the output has had enough
+    1  a bug; a report to paste into an issue was written
+    2  the command line, or the request, is wrong
+    3  a setting is wrong (an option under "settings", the environment, a file), or the key is missing or refused
+    4  the service refused, or its answer made no sense
+    5  it may work later: too many calls, no connection, a deadline passed
+    6  the audio, or standard output, could not be written; or the audio could not be played
+  130  interrupted
+
+An error is one line on standard error: what is wrong, and what to do about it. With --json it is also an object on
+standard output, {{"error": {{"code": ..., "message": ..., "remedy": ..., "retryable": ...}}}}, instead of a result.
 """

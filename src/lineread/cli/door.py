@@ -64,7 +64,9 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
     try:
         with suppress(ValueError):  # not the main thread: then somebody else answers for signals
             for name in _ENDINGS:
-                signal.signal(getattr(signal, name), _interrupt)
+                number = getattr(signal, name)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup a closed terminal ends nothing
+                    signal.signal(number, _interrupt)
         try:
             status = command()
         except SystemExit as ended:  # argparse has shown its help

@@ -1,0 +1,227 @@
+"""The application: which routes there are, and the doors that every request goes through.
+
+Owns the order of the doors, from outside in:
+
+    record    every request has a visit; its end is counted and told
+    errors    whatever goes wrong leaves in the words of the dialect that was spoken to
+    entrance  who may come in: the Host header, the key
+    reading   the body, within its bounds
+
+What cannot be parsed as HTTP comes to these doors from ``connection``, so that it is answered in the same words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import hdrs, web
+
+from lineread.errors import LinereadError, NotServed
+from lineread.server.audio import Audio
+from lineread.server.dashscope import PREFIX as DASHSCOPE
+from lineread.server.dashscope import Dashscope
+from lineread.server.entrance import Entrance
+from lineread.server.health import Health
+from lineread.server.openai import OpenAI
+from lineread.server.reading import HttpError, Reading, later
+from lineread.server.reference import Reference
+from lineread.server.sight import Sight
+from lineread.server.visit import VISIT, visit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lineread.server.desk import Desk
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: What the server calls itself. Its release is nobody's business.
+_NAME: Final = "lineread"
+_REQUEST_ID: Final = "x-request-id"
+
+
+def application(desk: Desk, doors: Doors | None = None) -> web.Application:
+    """Everything that one server answers.
+
+    Args:
+        desk: Has requests spoken.
+        doors: What the requests go through; by default doors that log nothing.
+
+    Raises:
+        ConfigError: The server would be open to more than its options say they mean.
+    """
+    doors = doors or Doors(desk, Sight(desk))
+    app = web.Application(middlewares=[doors.record, doors.errors], client_max_size=desk.options.max_body)
+    parts = (doors.dashscope, doors.openai, Audio(desk.shelf), Reference(), Health(desk, doors.sight.metrics))
+    for part in parts:
+        app.add_routes([_inviting_later(route) for route in part.routes()])
+    app.on_response_prepare.append(doors.dress)
+    Entrance(desk).install(app)
+    app.middlewares.append(Reading(desk.options).door)
+    return app
+
+
+class Doors:
+    """The doors of one server.
+
+    Args:
+        desk: Has requests spoken.
+        sight: Sees them.
+
+    Attributes:
+        sight: Sees the requests.
+    """
+
+    def __init__(self, desk: Desk, sight: Sight) -> None:
+        self._desk = desk
+        self.sight = sight
+        self.dashscope = Dashscope(desk)
+        self.openai = OpenAI(desk)
+
+    @web.middleware
+    async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Keep the record of a request. It ends when the answer was sent, which is not here: see :meth:`sent`."""
+        visit = self.sight.begin(request)
+        try:
+            response = await handler(request)
+        except (asyncio.CancelledError, ConnectionError):
+            self.sight.cut(request)
+            raise
+        visit.status = response.status
+        return response
+
+    @web.middleware
+    async def errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer what went wrong, in the right words."""
+        try:
+            _check_target(request)
+            return await handler(request)
+        except LinereadError as error:
+            return self._refused(request, request.path, error)
+        except web.HTTPError as answer:
+            return self._answered(request, answer)
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            if isinstance(error, ConnectionError) and _is_gone(request):
+                raise
+            return self._failed(request, error)
+
+    async def dress(self, http: web.Request, response: web.StreamResponse) -> None:
+        """Add to the head of any answer what no dialect has to know of."""
+        visit = visit_of(http)
+        visit.status = response.status
+        response.headers.setdefault(_REQUEST_ID, visit.id)
+        response.headers[hdrs.SERVER] = _NAME
+        if self._desk.closing:
+            _close_after(response)
+
+    def broken(
+        self, http: web.BaseRequest, error: BaseException | None, opening: bytes, *, parsed: bool
+    ) -> web.StreamResponse:
+        """Answer what never came to the doors, or got past them.
+
+        Args:
+            http: The request, as far as there is one.
+            error: What is wrong.
+            opening: The connection's first bytes; they tell the dialect, where the request does not.
+            parsed: It was a request; otherwise it was no HTTP.
+        """
+        path = DASHSCOPE if f" {DASHSCOPE}".encode() in opening else "/"
+        if VISIT not in http:
+            self.sight.begin(http, path=path)
+        if parsed:
+            self.sight.report(error or RuntimeError(), visit_of(http))
+            response = self._refused(http, path, _bug())
+        else:
+            response = self._refused(
+                http, path, HttpError(400, "That is no HTTP request.", remedy="Correct its head.", code="bad_http")
+            )
+        response.headers[hdrs.SERVER] = _NAME
+        _close_after(response)
+        return response
+
+    def dressed(self, http: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+        """The answer to send: what the library answered before the doors, in the right words."""
+        if VISIT in http or not isinstance(response, web.HTTPError):
+            return response
+        self.sight.begin(http)
+        return self._answered(http, response)
+
+    def sent(self, http: web.BaseRequest, response: web.StreamResponse, *, whole: bool) -> None:
+        """The answer was sent; or, where it is not whole, its client left before that."""
+        visit = visit_of(http)
+        if not whole:
+            self.sight.cut(http)
+            return
+        visit.status = response.status
+        if isinstance(response, web.FileResponse) and http.method != hdrs.METH_HEAD:
+            visit.sent = response.content_length or 0  # the system sends files past the counter
+        self.sight.end(http)
+
+    def _failed(self, http: web.Request, error: Exception) -> web.StreamResponse:
+        """Answer a bug; or break the answer off, if it has begun."""
+        visit = visit_of(http)
+        self.sight.report(error, visit)
+        if http.writer.output_size:
+            visit.failed(_bug())
+            raise ConnectionAbortedError("the answer cannot be ended") from error
+        return self._refused(http, http.path, _bug())
+
+    def _answered(self, http: web.BaseRequest, answer: web.HTTPError) -> web.StreamResponse:
+        """What the library would answer, in the right words."""
+        if isinstance(answer, web.HTTPMethodNotAllowed):
+            methods = ", ".join(sorted(answer.allowed_methods | {hdrs.METH_OPTIONS}))
+            if http.method == hdrs.METH_OPTIONS:
+                return web.Response(status=204, headers={hdrs.ALLOW: methods})
+            error = HttpError(
+                405, "This address does not take that method.", remedy=f"It takes {methods}.", code="wrong_method"
+            )
+            response = self._refused(http, http.path, error)
+            response.headers[hdrs.ALLOW] = methods
+            return response
+        if answer.status == 404:
+            return self._refused(http, http.path, NotServed("There is nothing at this address.", remedy="See /docs."))
+        error = HttpError(
+            answer.status, f"{answer.reason}.", remedy="Correct the head of the request.", code="bad_http"
+        )
+        return self._refused(http, http.path, error)
+
+    def _refused(self, http: web.BaseRequest, path: str, error: LinereadError) -> web.StreamResponse:
+        visit = visit_of(http)
+        visit.failed(error)
+        dialect = self.dashscope if path.startswith(DASHSCOPE) else self.openai
+        response = dialect.refuse(error, visit)
+        visit.status = response.status
+        if error.http_status in (408, 413):
+            _close_after(response)  # the rest of the body is not wanted
+        return response
+
+
+def _check_target(http: web.Request) -> None:
+    """Refuse a target with a host in it: the library would take that for the server's name, whatever Host says."""
+    if not http.raw_path.startswith(("/", "*")):
+        raise HttpError(
+            400, "This server is no proxy.", remedy="Ask for a path, and name the host in Host.", code="no_proxy"
+        )
+
+
+def _bug() -> LinereadError:
+    return LinereadError(
+        "This server has a bug.", remedy="Tell whoever runs it the request id; its log says more.", code="bug"
+    )
+
+
+def _is_gone(http: web.Request) -> bool:
+    return http.transport is None or http.transport.is_closing()
+
+
+def _close_after(response: web.StreamResponse) -> None:
+    response.force_close()
+    response.headers[hdrs.CONNECTION] = "close"
+
+
+def _inviting_later(route: web.RouteDef) -> web.RouteDef:
+    """A route that leaves ``Expect`` to the door that reads the body."""
+    return web.RouteDef(route.method, route.path, route.handler, {**route.kwargs, "expect_handler": later})

@@ -1,0 +1,304 @@
+"""The desk: takes a request of a dialect, has it spoken, and keeps the account of it.
+
+Owns who may ask for what and how much is done at once. It stands on the client, so what it speaks goes the same way
+as a call of the library: plan, cache, engine, audio. Dialects give it a request and get chunks.
+
+What counts against a key's limits: each request for speech that got a seat counts for its minute, also one that the
+cache answers or that turns out to be wrong. For its day count the billed characters that had to be spoken. They are
+taken for the whole text when work begins, and when it ends those are given back that came from the cache or were never
+begun. So what is stored is free, also for a key that has nothing left. Who leaves in the middle pays for what may have
+been spoken ahead of him, too: it is stored, and he could come back for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lineread.ahead import DEPTH
+from lineread.errors import KeyRefused, Leaving, LimitReached, TextError
+from lineread.results import Tally
+from lineread.server.keys import Keyring
+from lineread.server.ledger import Ledger
+from lineread.server.limits import Pace, Seats
+from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, billed_characters
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+    from lineread.client import Client, Job
+    from lineread.server import shelf as shelves
+    from lineread.server.keys import Key
+    from lineread.server.options import Options
+    from lineread.server.visit import Visit
+    from lineread.speech import Chunk, Request
+
+#: Below the state directory: the characters that each key had spoken today.
+_LEDGER: Final = os.path.join("server", "characters")
+#: Finished files whose length in seconds is remembered; that of others is read from the file.
+_LENGTHS: Final = 4096
+
+
+@dataclass(slots=True)
+class Order:
+    """A request that was taken.
+
+    Attributes:
+        job: The work.
+        visit: The record of the HTTP request behind it.
+        tally: What its chunks add up to, as far as they have come.
+        spoken: Billed characters of the segments that had to be spoken, the one that was begun last included.
+        reached: The end, in the text, of the last segment that was begun.
+        whole: All of it has come.
+    """
+
+    job: Job
+    visit: Visit
+    tally: Tally = field(default_factory=Tally)
+    spoken: int = 0
+    reached: int = 0
+    whole: bool = False
+
+    @property
+    def owed(self) -> int:
+        """Billed characters that count for the key's day."""
+        if self.whole or not self.spoken:
+            return self.spoken
+        limits = self.job.plan.limits
+        ahead = self.reached + limits.concurrency * DEPTH * limits.characters
+        return self.spoken + billed_characters(self.job.request.text[self.reached : ahead])
+
+    async def chunks(self) -> AsyncGenerator[Chunk, None]:
+        """Its sound, as it comes. However it ends, the visit knows what became of it."""
+        begun = False
+        try:
+            async with aclosing(self.job.chunks()) as chunks:
+                async for chunk in chunks:
+                    self.visit.heard()
+                    self.tally.add(chunk)
+                    if not begun and not (chunk.facts is not None and chunk.facts.cached):
+                        self.spoken += billed_characters(self.job.request.text[slice(*chunk.span)])
+                    begun = chunk.facts is None
+                    self.reached = chunk.span[1]
+                    self.whole = chunk.final
+                    yield chunk
+        finally:
+            self._tell()
+
+    def _tell(self) -> None:
+        visit, tally = self.visit, self.tally
+        visit.cached = bool(tally.spoken) and not self.spoken
+        visit.engine = tally.engine or (self.job.studio.engine.name if self.spoken else "")
+        visit.upstream = tally.request_id if self.spoken else ""
+        visit.seconds = tally.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The file of an order whose sound is streamed.
+
+    Attributes:
+        order: The order.
+        name: The file's name; None for one that is not to be found again.
+        file: What is written; None where the file is there from before.
+    """
+
+    order: Order
+    name: str | None
+    file: shelves.Beside | None = None
+
+    async def add(self, chunk: Chunk) -> None:
+        """The next piece of the order's sound."""
+        if self.file is not None:
+            await self.file.add(chunk)
+
+    async def keep(self) -> str | None:
+        """Put the file on the shelf, now that it is whole: its name, or None if it could not be written."""
+        if self.file is None:
+            return self.name
+        return await self.file.keep(_asked_for(self.order, self.name))
+
+
+class Desk:
+    """Where all dialects have their requests spoken.
+
+    Args:
+        client: Speaks.
+        shelf: Keeps finished files.
+        options: The server's bounds.
+
+    Attributes:
+        keys: The keys of the server's clients.
+        closing: The server is about to stop; no more work is taken.
+
+    Raises:
+        ConfigError: The keys cannot be read.
+    """
+
+    def __init__(self, client: Client, shelf: shelves.Shelf, options: Options) -> None:
+        self.client = client
+        self.shelf = shelf
+        self.options = options
+        self.keys = Keyring(options.key_file, options.keys)
+        self.closing = False
+        self._seats = Seats(options.max_requests)
+        self._pace = Pace()
+        self._ledger = Ledger(os.path.join(client.settings.state_dir, _LEDGER))
+        self._lengths: dict[str, float] = {}
+
+    @property
+    def taken(self) -> int:
+        """Requests that are being answered."""
+        return self._seats.taken
+
+    @asynccontextmanager
+    async def order(self, visit: Visit, request: Request) -> AsyncIterator[Order]:
+        """Take a request; it counts as being answered until the context is left.
+
+        Args:
+            visit: The record of the HTTP request; it says whose key was shown.
+            request: What to speak. A model in it is one of the catalogue's.
+
+        Raises:
+            LinereadError: It cannot be done as asked, or not now.
+        """
+        self._check_open()
+        self._check_length(request)
+        key = self._key(visit)
+        with self._seats.take(visit.caller, shared=len(self.keys.all()) > 1):
+            if key is not None and key.requests_per_minute is not None:
+                self._pace.count(key.name, key.requests_per_minute)
+            job = self.client.prepare(request)
+            if key is not None:
+                key.allow(voice=job.request.voice, model=request.model or job.request.model or "")
+            order = Order(job, visit)
+            with self._counted(key, order):
+                visit.model = request.model or ""
+                visit.voice = job.request.voice
+                visit.characters = job.plan.characters
+                try:
+                    yield order
+                finally:
+                    if not (order.spoken or visit.cached):
+                        visit.characters = 0  # it failed before anything was billed
+
+    async def file(self, order: Order, sample_rate: int | None) -> str:
+        """The name of the order's finished file on the shelf, spoken now if it is not there."""
+        name = self._file_name(order, sample_rate)
+        if name is not None and self.shelf.holds(name):
+            visit = order.visit
+            visit.heard()
+            visit.cached = True
+            visit.engine = order.job.studio.engine.name
+            visit.seconds = await self._length(name, sample_rate)
+            return name
+        async with self.shelf.writing(order.job.request.format, sample_rate) as file:
+            async with aclosing(order.chunks()) as chunks:
+                async for chunk in chunks:
+                    await file.add(chunk)
+            return await self.keep(order, file, sample_rate)
+
+    async def keep(self, order: Order, file: shelves.Writing, sample_rate: int | None) -> str:
+        """Put a file with all of the order's sound on the shelf."""
+        name = await file.keep(_asked_for(order, self._file_name(order, sample_rate)))
+        self._remember(name, order.tally.duration)
+        return name
+
+    @asynccontextmanager
+    async def beside(self, order: Order, sample_rate: int | None) -> AsyncIterator[Copy]:
+        """The order's finished file, written while its sound is streamed; not at all if it is on the shelf already."""
+        name = self._file_name(order, sample_rate)
+        if name is not None and self.shelf.holds(name):
+            yield Copy(order, name)
+            return
+        async with self.shelf.beside(order.job.request.format, sample_rate) as file:
+            yield Copy(order, name, file)
+
+    def _check_open(self) -> None:
+        if self.closing:
+            raise Leaving(
+                "This server is about to stop.",
+                remedy="Try again in a moment; another one may have taken its place.",
+                retryable=True,
+                retry_after=5.0,
+            )
+
+    def _check_length(self, request: Request) -> None:
+        if len(request.text) > self.options.max_characters:
+            raise TextError(
+                f"The text has more than {self.options.max_characters} characters.",
+                remedy="Send it in parts, or start the server with a larger --max-characters.",
+                code="text_too_long",
+            )
+
+    def _key(self, visit: Visit) -> Key | None:
+        """The key that was shown at the entrance; None where none is needed."""
+        if not self.keys.configured:
+            return None
+        key = self.keys.named(visit.caller)
+        if key is None:  # it was removed while the body came
+            raise KeyRefused("This is no key of this server.", remedy="Ask whoever runs the server for one.")
+        key.check()
+        return key
+
+    @contextmanager
+    def _counted(self, key: Key | None, order: Order) -> Iterator[None]:
+        """Count the order's characters for its key's day, if that has a limit; afterwards only what was spoken."""
+        if key is None or key.characters_per_day is None:
+            yield
+            return
+        try:
+            entry = self._ledger.take(key.name, order.job.plan.characters, key.characters_per_day)
+        except LimitReached:
+            if not self._is_stored(order.job):
+                raise
+            entry = None
+        try:
+            yield
+        finally:
+            if entry is not None:
+                self._ledger.settle(entry, order.owed)
+
+    def _is_stored(self, job: Job) -> bool:
+        """Whether the cache has all of it."""
+        cache = self.client.cache
+        return cache is not None and all(cache.holds(job.studio.key(segment)) for segment in job.plan.segments())
+
+    def _file_name(self, order: Order, sample_rate: int | None) -> str | None:
+        if self.client.cache is None:
+            return None
+        job = order.job
+        return self.shelf.name(job.plan.key, job.request.format, sample_rate)
+
+    async def _length(self, name: str, sample_rate: int | None) -> float:
+        """Seconds of sound in a file on the shelf."""
+        seconds = self._lengths.get(name)
+        if seconds is None:
+            seconds = await asyncio.to_thread(_seconds, self.shelf.path(name), sample_rate or SAMPLE_RATE)
+            self._remember(name, seconds)
+        return seconds
+
+    def _remember(self, name: str, seconds: float) -> None:
+        if len(self._lengths) >= _LENGTHS:
+            del self._lengths[next(iter(self._lengths))]
+        self._lengths[name] = seconds
+
+
+def _asked_for(order: Order, name: str | None) -> str | None:
+    """The name, unless another voice spoke, by fallback: that is not found again as the speech that was asked for."""
+    return None if order.tally.fallback_reason else name
+
+
+def _seconds(path: str, sample_rate: int) -> float:
+    """The length of a file's sound; 0 where the file went away meanwhile."""
+    try:
+        if path.endswith(".pcm"):
+            return os.path.getsize(path) / SAMPLE_WIDTH / sample_rate
+        import soundfile  # noqa: PLC0415 - 20 ms that a server which only speaks does not need
+
+        return float(soundfile.info(path).duration)
+    except (OSError, RuntimeError):  # libsndfile's own error is a RuntimeError
+        return 0.0

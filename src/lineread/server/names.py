@@ -1,0 +1,129 @@
+"""OpenAI's names and Qwen's: which model and voice a name stands for, and the lists of all that have one.
+
+Owns that translation; what stands for what is in the catalogue. The lists have OpenAI's shape where it has one, and
+else what Open WebUI asks for, and Kokoro-FastAPI and speaches answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from lineread import catalogue
+from lineread.errors import ModelError
+
+if TYPE_CHECKING:
+    from lineread.speech import Request
+
+#: What the ids of the user's own voices begin with.
+_CUSTOM: Final = tuple(f"qwen-tts-{family}-" for family in catalogue.CUSTOM_FAMILIES)
+
+
+def translated(request: Request) -> Request:
+    """A request with Qwen's names, whichever it had. A voice that nobody knows is left for the engine to refuse.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    voice = catalogue.openai_voice(request.voice)
+    return replace(request, model=_model(request), voice=request.voice if voice is None else voice.voice)
+
+
+def _model(request: Request) -> str | None:
+    if request.model is None:
+        return None
+    known = catalogue.openai_model(request.model)
+    if known is None:
+        return catalogue.model(request.model).id
+    if request.voice.startswith(_CUSTOM):
+        return None  # a voice of the user's own brings its model along
+    return known.instruct_model if request.instruction else known.model
+
+
+def models() -> dict[str, Any]:
+    """Every model's name that a request may have."""
+    return {"object": "list", "data": [_about_model(name) for name in _model_names()]}
+
+
+def models_for_speech() -> dict[str, Any]:
+    """The same as Open WebUI asks for it."""
+    return {"models": [{"id": name, "name": name} for name in _model_names()]}
+
+
+def model(name: str) -> dict[str, Any]:
+    """One model, with its voices, as speaches tells them.
+
+    Raises:
+        ModelError: There is none of that name.
+    """
+    return {**_about_model(_known(name)), "voices": _voices(name)}
+
+
+def voices(model_name: str | None) -> dict[str, Any]:
+    """Every voice's name that a request may have, OpenAI's behind Qwen's own.
+
+    Args:
+        model_name: Only those that this model speaks; None for all.
+
+    Raises:
+        ModelError: There is no model of that name.
+    """
+    return {"voices": _voices(None if model_name is None else _known(model_name))}
+
+
+def _model_names() -> list[str]:
+    facts = catalogue.load()
+    return [*(each.id for each in facts.models.values() if each.transport == "http"), *facts.openai_models]
+
+
+def _known(name: str) -> str:
+    if name not in _model_names():
+        raise ModelError("There is no such model here.", remedy="GET /v1/models lists all.")
+    return name
+
+
+def _own(name: str) -> catalogue.Model:
+    """The model of the catalogue behind a name that is known."""
+    known = catalogue.openai_model(name)
+    return catalogue.load().models[known.model if known else name]
+
+
+def _about_model(name: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "object": "model",
+        "created": _created(_own(name)),
+        "owned_by": "lineread" if catalogue.openai_model(name) else "qwen",
+        "task": "text-to-speech",
+    }
+
+
+def _created(about: catalogue.Model) -> int:
+    """The date in the name of the dated model that speaks, as Unix seconds; 0 where it has none."""
+    dated = re.search(r"\d{4}-\d\d-\d\d$", about.alias_of or about.id)
+    if dated is None:
+        return 0
+    return int(dt.datetime.fromisoformat(dated.group()).replace(tzinfo=dt.UTC).timestamp())
+
+
+def _voices(model_name: str | None) -> list[dict[str, str]]:
+    facts = catalogue.load()
+    known = facts.voices.values() if model_name is None else catalogue.voices_of(_own(model_name))
+    own = {voice.id: _about_voice(voice) for voice in known}
+    names = (each for each in facts.openai_voices.values() if each.voice in own)
+    return [*own.values(), *({**own[each.voice], "id": each.id, "name": each.id} for each in names)]
+
+
+def _about_voice(voice: catalogue.Voice) -> dict[str, str]:
+    """A voice; ``voice`` is who really speaks, ``id`` and ``name`` are what clients call it."""
+    return {
+        "id": voice.id,
+        "name": voice.id,
+        "voice": voice.id,
+        "gender": voice.gender,
+        "age": voice.age,
+        "description": voice.description,
+        "dialect": voice.dialect,
+    }

@@ -1,0 +1,472 @@
+"""The server's half of DashScope's HTTP dialect: what clients send, and what they are answered.
+
+Owns the reading of a request body, the shapes of replies and events, and the table that says an error in the service's
+words. No I/O. Source: the service's references and error page of 2026, recorded exchanges, and what each version of
+its SDK was seen to send and to understand.
+
+Which models, voices and lengths there are is not known here: see ``server.rules``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from lineread.errors import EngineError, LimitReached, MalformedRequest, Throttled
+from lineread.fields import DASHSCOPE_ONLY, GENERATE, Field
+from lineread.speech import Request
+from lineread.wire.dashscope import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from lineread.errors import LinereadError
+
+#: The service's names of file formats, and ours.
+FORMATS: Final = {"wav": "wav", "mp3": "mp3", "pcm": "pcm", "opus": "ogg", "ogg": "ogg", "flac": "flac"}
+#: Samples a second that a format can hold, where it cannot hold all.
+SAMPLE_RATES: Final = {
+    "ogg": (8_000, 12_000, 16_000, 24_000, 48_000),
+    "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+}
+#: Most characters of a model's or a voice's name; a longer one is nobody's.
+_LONGEST_NAME: Final = 200
+#: What a client that is wrong here should do.
+SERVES: Final = f"This server speaks Qwen TTS over HTTP: POST /api/v1{PATH}, with a model such as qwen3-tts-flash."
+_VOICES: Final = "GET /v1/audio/voices lists the voices."
+_MODELS: Final = "GET /v1/models lists the models."
+
+
+class Said(NamedTuple):
+    """How the service says something that went wrong.
+
+    Attributes:
+        status: HTTP status; 0 takes the error's own.
+        code: The service's code.
+        message: The service's words.
+        instead: Said to the client in place of our own words, where these concern whoever runs the server.
+        remedy: Said in place of an engine's remedy, which is for the command line.
+    """
+
+    status: int
+    code: str
+    message: str
+    instead: str = ""
+    remedy: str = ""
+
+
+class Refusal(NamedTuple):
+    """An error as a client gets it.
+
+    Attributes:
+        status: HTTP status.
+        code: The service's code.
+        message: The service's words, and then ours, which help more.
+        headers: When to come again, and whether at all.
+    """
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str]
+
+    def encode(self, request_id: str) -> bytes:
+        """The body of an answer, keys in the order that was recorded."""
+        return _json({"request_id": request_id, "code": self.code, "message": self.message})
+
+    def encode_event(self, number: int, request_id: str) -> bytes:
+        """The event that ends a stream.
+
+        Spaces would keep old SDKs from seeing an error in it, and they read the status from a line of its own.
+        """
+        body = {"code": self.code, "message": self.message, "request_id": request_id}
+        head = f"id:{number}\nevent:error\n:HTTP_STATUS/{self.status}\nstatus:{self.status}\n"
+        return head.encode() + b"data:" + _json(body) + b"\n\n"
+
+
+class FieldError(MalformedRequest):
+    """A field of the body is missing or cannot be taken.
+
+    Args:
+        place: Where it is, such as ``parameters.volume``.
+        remedy: What it may be.
+        said: The service's words, where it has some for this case.
+    """
+
+    def __init__(self, place: str, remedy: str, *, said: Said | None = None) -> None:
+        super().__init__(f"{place} cannot be taken.", remedy=remedy)
+        words = f"Required parameter({place}) missing or invalid, please check the request parameters."
+        self.said = (said or Said(400, "InvalidParameter", words))._replace(instead=remedy)
+
+
+class Asked(NamedTuple):
+    """What a client asks for.
+
+    Attributes:
+        request: What is to be spoken, with the client's own names of model, voice and language.
+        sample_rate: Samples a second of the audio; None takes them as they are spoken.
+    """
+
+    request: Request
+    sample_rate: int | None
+
+
+def decode(body: bytes) -> Asked:
+    """The request in a body.
+
+    Args:
+        body: JSON in UTF-8.
+
+    Raises:
+        MalformedRequest: It is none; a :class:`FieldError` names the field.
+    """
+    fields = _object(body)
+    model = _name("model", fields.get("model"), _NO_MODEL)
+    asked = _part(fields, "input")
+    if not asked:
+        raise FieldError("input", "Send input.text and input.voice.", said=_NO_INPUT)
+    parts = {"input": asked, "parameters": _part(fields, "parameters")}
+    values = {field.name: _value(field, parts) for field in FIELDS}
+    form = FORMATS[values["response_format"]]
+    _check_rate(values["sample_rate"], form)
+    request = Request(
+        text=_text(asked.get("text")),
+        voice=_name("input.voice", _found("voice", parts)[1]),
+        language_type=values["language_type"],
+        instruction=(values["instructions"] or values["instruction"] or "").strip() or None,
+        model=model,
+        format=form,
+        rate=values["speech_rate"],
+        pitch=values["pitch_rate"],
+        volume=values["volume"],
+    )
+    return Asked(request, values["sample_rate"])
+
+
+def wrong_length(text: str, limit: int) -> FieldError:
+    """What is said of a text that is empty, or has more characters than that."""
+    words = f"Range of input length should be [1, {limit}]."
+    remedy = f"The text has {len(text)} characters." if text.strip() else "The text is empty."
+    return FieldError("input.text", remedy, said=Said(400, "InvalidParameter", words))
+
+
+def encode_reply(*, request_id: str, url: str, expires_at: int, characters: int) -> bytes:
+    """The answer to a call that does not stream."""
+    audio = _audio(request_id, "", expires_at) | {"url": url}
+    return _json(_reply({"audio": audio, "finish_reason": "stop"}, request_id, characters))
+
+
+def encode_event(
+    number: int, *, request_id: str, audio: bytes, expires_at: int, characters: int, url: str | None = None
+) -> bytes:
+    """One event of a stream. The last one has the URL of the whole and no sound.
+
+    Args:
+        number: The event's place, from 1.
+        request_id: The call's id.
+        audio: New sound as Base64.
+        expires_at: Unix seconds at which the URL ends; in all events but the last, now.
+        characters: Characters billed.
+        url: Where the whole lies, empty if it could not be kept; None in all events but the last.
+    """
+    sound = _audio(request_id, "", expires_at)
+    if url is None:
+        output = {"finish_reason": "null", "audio": sound}
+    else:
+        output = {"finish_reason": "stop", "audio": sound | {"url": url}}
+    before, mark, after = _json(_reply(output, request_id, characters)).partition(_NO_SOUND)
+    # Base64 needs no escaping; to have it looked through for that took nine tenths of an event's time.
+    body = b"".join((before, mark[:-1], audio, b'"', after))
+    return b"id:%d\nevent:result\n:HTTP_STATUS/200\ndata:%b\n\n" % (number, body)
+
+
+def refusal(error: LinereadError) -> Refusal:
+    """What a client is told of an error: the service's status, code and words, and then ours.
+
+    The code that the service itself gave for a relayed call is kept, but for those that are about the key and the
+    set-up of this server: its clients would look for the mistake in their own.
+    """
+    said = error.said if isinstance(error, FieldError) else _said(error)
+    status, code, words = said.status or error.http_status, said.code, said.message
+    if error.service_code and not said.instead:
+        code = error.service_code
+        status, words = next(((row.status, row.message) for row in _SERVICE if row.code == code), (status, words))
+    remedy = said.remedy if said.remedy and isinstance(error, EngineError) else error.remedy
+    ours = said.instead or f"{error.message} {remedy}"
+    return Refusal(status, code, f"{words} {ours}".strip(), _headers(status, error))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Raises:
+        MalformedRequest: There is none, or one that can be read in more than one way.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise MalformedRequest("The body is not UTF-8.", remedy="Encode the JSON in UTF-8.") from None
+    try:
+        fields = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unambiguous)
+    except (ValueError, RecursionError):
+        raise MalformedRequest("The body is not JSON.", remedy="Check its brackets, quotes and commas.") from None
+    if not isinstance(fields, dict):
+        raise MalformedRequest("The body is not a JSON object.", remedy="Send an object with model and input.")
+    return fields
+
+
+def _no_number(constant: str) -> float:
+    """Refuse NaN and infinities, which Python reads and JSON does not have."""
+    raise ValueError(constant)
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise MalformedRequest("An object of the body has a field twice.", remedy="Send each field once.")
+    return fields
+
+
+def _part(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = fields.get(name)
+    if part is None:
+        return {}
+    if not isinstance(part, dict):
+        raise FieldError(name, "It must be an object.")
+    return part
+
+
+def _found(name: str, parts: Mapping[str, Mapping[str, Any]]) -> tuple[str, Any]:
+    """Where a field is and what it says, in ``input`` first: clients and documents disagree. Null is as nothing."""
+    for part, fields in parts.items():
+        value = fields.get(name)
+        if value is not None:
+            return f"{part}.{name}", value
+    return name, None
+
+
+def _value(field: Field, parts: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: ANN401 - as the field's kind says
+    """A field's value, or its default. An empty string is as good as nothing."""
+    place, value = _found(field.name, parts)
+    if value is None or (value == "" and field.kind == "string"):
+        return field.default
+    if not _KINDS[field.kind](value):
+        raise FieldError(place, f"It must be of the type {field.kind}.")
+    if isinstance(value, str):
+        _check_characters(place, value)
+    if field.choices and value not in field.choices:
+        raise FieldError(place, f"Choose one of {field.limits}.")
+    if field.least is not None and field.most is not None and not field.least <= value <= field.most:
+        raise FieldError(place, f"Give a number from {field.limits}.")
+    return int(value) if field.kind == "integer" else value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "number": _is_number,
+    # JSON has one kind of number: 50.0 is an integer.
+    "integer": lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()),
+}
+
+
+def _check_characters(place: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        remedy = "It holds half a character (a lone surrogate): decode it from the right encoding."
+        raise FieldError(place, remedy) from None
+
+
+def _check_rate(sample_rate: int | None, form: str) -> None:
+    rates = SAMPLE_RATES.get(form)
+    if rates and sample_rate is not None and sample_rate not in rates:
+        raise FieldError("sample_rate", f"Choose one of {', '.join(map(str, rates))} for this format.")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        raise FieldError("input.text", "Give the words to speak.")
+    if not isinstance(value, str):
+        raise FieldError("input.text", "It must be a string.")
+    _check_characters("input.text", value)
+    return value
+
+
+def _name(place: str, value: object, said: Said | None = None) -> str:
+    """A name that has to be there."""
+    if value is None or value == "":
+        raise FieldError(place, "It is missing.", said=said)
+    if not isinstance(value, str):
+        raise FieldError(place, "It must be a string.")
+    if len(value) > _LONGEST_NAME:
+        raise FieldError(place, f"No name has more than {_LONGEST_NAME} characters.")
+    _check_characters(place, value)
+    return value
+
+
+def _field(ours: str, **changes: Any) -> Field:  # noqa: ANN401 - whatever a field holds
+    """One of lineread's fields, as this dialect calls it."""
+    field = GENERATE.field(ours)
+    return field._replace(name=field.dashscope.rpartition(".")[2], **changes)
+
+
+def _optional(field: Field) -> Field:
+    return field._replace(default=None)
+
+
+#: Fields that are read from ``input`` and from ``parameters``. One guide of the service misspells ``instructions``.
+FIELDS: Final = (
+    _field("language_type"),
+    _field("instruction"),
+    GENERATE.field("instruction"),
+    _field("format", choices=tuple(FORMATS)),
+    _field("rate"),
+    _field("pitch"),
+    _field("volume"),
+    *map(_optional, DASHSCOPE_ONLY),
+)
+
+
+def _audio(request_id: str, data: str, expires_at: int) -> dict[str, Any]:
+    return {"data": data, "expires_at": expires_at, "id": f"audio_{request_id}"}
+
+
+def _reply(output: dict[str, Any], request_id: str, characters: int) -> dict[str, Any]:
+    return {"output": output, "usage": {"characters": characters}, "request_id": request_id}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _headers(status: int, error: LinereadError) -> dict[str, str]:
+    """When the same call may succeed. SDKs make it again after these statuses; that helps nobody if it is hopeless."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+        headers["retry-after-ms"] = str(math.ceil(1000 * error.retry_after))
+    if status in _RETRIED and not error.retryable:
+        headers["x-should-retry"] = "false"
+    return headers
+
+
+def _said(error: LinereadError) -> Said:
+    """The row of the first name that has one: the error's own code, then those of its class and of the bases."""
+    return next((_TABLE[name] for name in _names(error) if name in _TABLE), _TABLE["error"])
+
+
+def _names(error: LinereadError) -> Iterable[str]:
+    if isinstance(error, Throttled):
+        yield f"{error.code}.{error.kind}"
+    if isinstance(error, LimitReached) and not error.retryable:
+        yield f"{error.code}.day"
+    yield error.code
+    for kind in type(error).__mro__:
+        yield getattr(kind, "code", "")
+
+
+#: Where an event's sound goes: before everything that a client has a say in.
+_NO_SOUND: Final = b'"data":""'
+#: Statuses after which the service's own SDK makes a call again.
+_RETRIED: Final = (408, 409, 429, 500, 502, 503, 504)
+_NO_MODEL: Final = Said(400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.')
+_NO_INPUT: Final = Said(400, "BadRequest.EmptyInput", "Required input parameter missing from request.")
+_FIELD: Final = Said(
+    0, "InvalidParameter", "Required parameter missing or invalid, please check the request parameters."
+)
+_URL: Final = Said(400, "InvalidParameter", "url error, please check url\N{FULLWIDTH EXCLAMATION MARK}")
+_INTERNAL: Final = Said(
+    500,
+    "InternalError",
+    # The spelling is the service's own.
+    "An internal error has occured, please try again later or contact service support.",
+)
+_ALGO: Final = _INTERNAL._replace(code="InternalError.Algo")
+_UNAVAILABLE: Final = Said(503, "ModelUnavailable", "Model is unavailable, please try again later.")
+_TIME: Final = Said(500, "RequestTimeOut", "Request timed out, please try again later.")
+_DENIED: Final = Said(403, "AccessDenied", "Access denied.")
+_UNPURCHASED: Final = Said(
+    403,
+    "AccessDenied.Unpurchased",
+    "Access to model denied. Please make sure you are eligible for using the model.",
+    remedy="Whoever runs this server can open the model in the Model Studio console.",
+)
+_INSPECTED: Final = Said(400, "DataInspectionFailed", "Input or output data may contain inappropriate content.")
+_DEBT: Final = Said(400, "Arrearage", "Access denied, please make sure your account is in good standing.")
+_FREE_TIER: Final = Said(403, "AllocationQuota.FreeTierOnly", "The free tier of the model has been exhausted.")
+_THROTTLED: Final = Said(429, "Throttling", "Requests throttling triggered.")
+_RATE: Final = Said(429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later.")
+_BURST: Final = Said(429, "Throttling.BurstRate", "Request rate increased too quickly.")
+_QUOTA: Final = Said(429, "Throttling.AllocationQuota", "Allocated quota exceeded, please increase your quota limit.")
+_CAPACITY: Final = Said(
+    503,
+    "ModelServingError",
+    "Too many requests. Your requests are being throttled due to system capacity limits. Please try again later.",
+)
+#: Codes of the service that tell status and words better than the class of our error does.
+_SERVICE: Final = (_UNAVAILABLE, _THROTTLED, Said(404, "ModelNotFound", "Model can not be found."))
+_SET_UP: Final = _INTERNAL._replace(
+    instead="This server is not set up right; nothing is wrong with your request. Tell whoever runs it."
+)
+_KEY: Final = _INTERNAL._replace(
+    instead="The service does not accept the key that this server has for it; your own key is not at fault. "
+    "Tell whoever runs the server."
+)
+
+#: What the service says for each of our errors, by their stable codes. An error without a row has that of its class.
+_TABLE: Final = {
+    "error": _INTERNAL._replace(instead="The request id tells whoever runs this server which call it was."),
+    "bad_request": _FIELD,
+    "bad_text": Said(
+        400,
+        "InvalidParameter",
+        "Required parameter(input.text) missing or invalid, please check the request parameters.",
+    ),
+    "unknown_model": Said(400, "InvalidParameter", "Model not exist.", remedy=_MODELS),
+    "model_not_http": _URL,
+    "unknown_voice": Said(
+        400,
+        "InvalidParameter",
+        "Invalid voice specified, the requested voice does not exist or is not licensed for use"
+        "\N{EM DASH}please select a supported voice.",
+        remedy=_VOICES,
+    ),
+    "bad_config": _SET_UP,
+    "key_missing": _KEY,
+    "engine_failed": _INTERNAL,
+    "unauthorized": _KEY,
+    "model_not_opened": _UNPURCHASED,
+    "refused": _FIELD,
+    "unknown_workspace": _SET_UP,
+    "wrong_address": _SET_UP,
+    "content_refused": _INSPECTED,
+    "quota_exceeded": _FREE_TIER,
+    "account_in_debt": _DEBT,
+    "throttled": _RATE,
+    "throttled.burst": _BURST,
+    "throttled.quota": _QUOTA,
+    "throttled.capacity": _CAPACITY,
+    "service_failed": _INTERNAL,
+    "unreachable": _UNAVAILABLE,
+    "timed_out": _TIME,
+    "bad_reply": _ALGO,
+    "no_audio": _ALGO,
+    "output_failed": _INTERNAL._replace(
+        instead="This server cannot write audio files now; tell whoever runs it. A stream needs none."
+    ),
+    "turned_away": _FIELD,
+    "key_refused": Said(401, "InvalidApiKey", "Invalid API-key provided."),
+    "not_allowed": _DENIED,
+    "limit_reached": _RATE,
+    "limit_reached.day": _QUOTA,
+    "overloaded": _THROTTLED,
+    "leaving": _UNAVAILABLE,
+    "not_served": _URL,
+    "wrong_method": Said(400, "InvalidParameter", ""),
+}

@@ -1,0 +1,68 @@
+"""Names of models and voices: what OpenAI's stand for, and the lists in the shapes that clients read."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineread import catalogue
+from lineread.errors import ModelError
+from lineread.server import names
+from lineread.speech import Request
+
+
+def translated(voice: str = "Cherry", **fields: str) -> Request:
+    return names.translated(Request("Hello.", voice, **fields))  # type: ignore[arg-type]  # strings only
+
+
+@pytest.mark.parametrize("name", ["alloy", "Alloy"])
+def test_voices_of_openai_become_qwens(name: str) -> None:
+    """OpenAI's voice names stand for the catalogue's, in any case; others pass as they are."""
+    assert translated(name).voice == catalogue.load().openai_voices["alloy"].voice
+    assert translated("Chery").voice == "Chery"
+
+
+@pytest.mark.parametrize("name", catalogue.load().openai_models)
+def test_models_of_openai_become_qwens(name: str) -> None:
+    """OpenAI's models stand for the catalogue's; with instructions an instruct model; a custom voice has its own."""
+    assert translated(model=name).model == "qwen3-tts-flash"
+    assert translated(model=name, instruction="Slowly.").model == "qwen3-tts-instruct-flash"
+    assert translated("qwen-tts-vc-anna-1", model=name).model is None
+
+
+def test_models_of_qwen_are_themselves() -> None:
+    """A model of the catalogue is itself, in any case; none leaves it to the engine; any other is refused."""
+    assert translated(model="Qwen-TTS").model == "qwen-tts"
+    assert translated().model is None
+    with pytest.raises(ModelError):
+        translated(model="whisper-1")
+
+
+def test_the_list_of_models() -> None:
+    """As OpenAI lists them, each name once, with the date of the model that speaks; the same for Open WebUI."""
+    listed = names.models()
+    assert listed["object"] == "list"
+    ids = [model["id"] for model in listed["data"]]
+    assert {"qwen3-tts-flash", "tts-1"} <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert not any("realtime" in name for name in ids)
+    assert {model["object"] for model in listed["data"]} == {"model"}
+    assert listed["data"][0]["created"] == 1_764_201_600  # 2025-11-27
+    assert [model["id"] for model in names.models_for_speech()["models"]] == ids
+
+
+def test_the_list_of_voices() -> None:
+    """Qwen's and OpenAI's, each with an id and a name, and with whoever really speaks."""
+    voices = {voice["id"]: voice for voice in names.voices(None)["voices"]}
+    assert len(voices) == 48 + 13
+    assert all(voice["name"] == name for name, voice in voices.items())
+    assert voices["nova"]["voice"] == "Cherry" == voices["Cherry"]["voice"]
+
+
+def test_a_models_voices() -> None:
+    """A model's list has the voices that it speaks and no others, OpenAI's names among them."""
+    old = [voice["id"] for voice in names.voices("qwen-tts")["voices"]]
+    assert old == ["Cherry", "Serena", "Ethan", "Chelsie", "ash", "coral", "nova"]
+    assert [voice["id"] for voice in names.model("qwen-tts")["voices"]] == old
+    for look_up in (names.model, names.voices):
+        with pytest.raises(ModelError):
+            look_up("qwen3-tts-flash-realtime")
