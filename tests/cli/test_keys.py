@@ -13,7 +13,7 @@ import pytest
 
 from lineread.cli import main
 from lineread.errors import KeyRefused
-from lineread.server.keys import Keyring
+from lineread.server.access.keys import Keyring
 from support import lineread
 
 FILE = Path("keys.toml")

@@ -18,7 +18,7 @@ from lineread.engines.fake import Fake
 from lineread.server.app import application
 from lineread.server.desk import Desk
 from lineread.server.options import Options
-from lineread.server.shelf import Shelf
+from lineread.server.sound.shelf import Shelf
 
 Serve = Callable[..., str]
 

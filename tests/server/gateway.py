@@ -15,12 +15,12 @@ from aiohttp import web
 from lineread.client import Client
 from lineread.engines.base import Engine
 from lineread.engines.fake import Fake
-from lineread.server import visit as visits
 from lineread.server.app import application
 from lineread.server.desk import Desk
 from lineread.server.options import Options
-from lineread.server.shelf import Shelf
-from lineread.server.visit import Visit
+from lineread.server.sight import visit as visits
+from lineread.server.sight.visit import Visit
+from lineread.server.sound.shelf import Shelf
 
 GENERATION = "/api/v1/services/aigc/multimodal-generation/generation"
 SPEECH = "/v1/audio/speech"

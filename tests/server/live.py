@@ -15,8 +15,8 @@ from lineread.engines.base import Engine
 from lineread.engines.fake import Fake
 from lineread.server import service
 from lineread.server.desk import Desk
-from lineread.server.journal import Journal
 from lineread.server.options import Options
+from lineread.server.sight.journal import Journal
 
 GENERATION = "/api/v1/services/aigc/multimodal-generation/generation"
 SPEECH = "/v1/audio/speech"

@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineread.errors import OutputError
-from lineread.server import shelf as shelves
-from lineread.server.shelf import VALID, Shelf, secret
+from lineread.server.sound import shelf as shelves
+from lineread.server.sound.shelf import VALID, Shelf, secret
 from lineread.speech import Chunk
 from server.gateway import Gateway, gateway, until
 
@@ -298,7 +298,7 @@ def test_what_is_killed_leaves_no_half_file(place: Path) -> None:
     """A server that is killed amid writing leaves a part under no file's name, which is swept when it is old."""
     code = """if True:
         import asyncio, sys
-        from lineread.server.shelf import Shelf
+        from lineread.server.sound.shelf import Shelf
         from lineread.speech import Chunk
         async def main():
             async with Shelf(sys.argv[1], b"s", max_bytes=1 << 30).writing("wav", None) as file:

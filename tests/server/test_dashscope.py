@@ -22,7 +22,7 @@ import pytest
 from lineread import Segment
 from lineread.engines.fake import Act, Fake
 from lineread.errors import ServiceFailed, Throttled
-from lineread.server import shelf as shelves
+from lineread.server.sound import shelf as shelves
 from lineread.speech import Chunk
 from server.gateway import GENERATION, Gateway, gateway, until
 

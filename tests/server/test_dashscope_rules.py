@@ -9,7 +9,7 @@ import pytest
 
 from lineread import Request, catalogue
 from lineread.errors import ModelError, RequestError, VoiceError
-from lineread.server.rules import accepted
+from lineread.server.dialects.rules import accepted
 from lineread.wire.dashscope_server import FieldError, decode, refusal
 
 TEXT = {"text": "Doors open at nine.", "voice": "Cherry"}

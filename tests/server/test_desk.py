@@ -17,7 +17,7 @@ from lineread import Request, Segment
 from lineread.engines.base import Limits, Quota
 from lineread.engines.fake import Act, Fake
 from lineread.errors import ServiceFailed
-from lineread.server import keys
+from lineread.server.access import keys
 from lineread.speech import Chunk
 from server.gateway import GENERATION, gateway, until
 

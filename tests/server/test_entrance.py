@@ -12,9 +12,9 @@ import pytest
 
 from lineread.engines.fake import Fake
 from lineread.errors import ConfigError
-from lineread.server import keys
-from lineread.server.entrance import check_exposure, is_loopback
-from lineread.server.keys import Keyring
+from lineread.server.access import keys
+from lineread.server.access.entrance import check_exposure, is_loopback
+from lineread.server.access.keys import Keyring
 from lineread.server.options import Options
 from server.gateway import GENERATION, SPEECH, Gateway, gateway
 

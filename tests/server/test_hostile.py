@@ -15,7 +15,7 @@ import pytest
 
 from lineread.engines.base import Engine, Limits
 from lineread.engines.fake import Act, Fake
-from lineread.server import connection
+from lineread.server.transport import connection
 from lineread.speech import Chunk, Facts, Segment
 from server.live import GENERATION, SPEECH, Line, generation, get, head, live, post, speech, until
 

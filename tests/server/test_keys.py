@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineread.errors import ConfigError, KeyRefused, NotAllowed
-from lineread.server import keys
-from lineread.server.keys import Key, Keyring
+from lineread.server.access import keys
+from lineread.server.access.keys import Key, Keyring
 
 ALICE, BOB = "lineread_alice-0123456789abcdef", "lineread_bob-0123456789abcdef"
 
@@ -139,7 +139,7 @@ def test_recognition(monkeypatch: pytest.MonkeyPatch) -> None:
 
     real = hmac.compare_digest
     ring = Keyring(given=keys.from_variable(f"alice={ALICE},bob={BOB}"))
-    monkeypatch.setattr("lineread.server.keys.hmac.compare_digest", compare)
+    monkeypatch.setattr("lineread.server.access.keys.hmac.compare_digest", compare)
     for shown in (ALICE, BOB):
         compared.clear()
         assert ring.recognise(shown).name == ("alice" if shown == ALICE else "bob")
@@ -224,7 +224,7 @@ def test_a_file_is_not_looked_at_more_than_once_a_second(tmp_path: Path, monkeyp
     ring = Keyring(str(path), clock=clock)
     looks: list[object] = []
     real = os.stat
-    monkeypatch.setattr("lineread.server.keys.os.stat", lambda *given: looks.append(given) or real(*given))
+    monkeypatch.setattr("lineread.server.access.keys.os.stat", lambda *given: looks.append(given) or real(*given))
     for _ in range(1000):
         clock.now += 0.001
         ring.recognise(ALICE)

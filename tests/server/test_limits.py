@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineread.errors import LimitReached, Overloaded
-from lineread.server.ledger import Ledger
-from lineread.server.limits import WINDOW, Pace, Seats
+from lineread.server.access.ledger import Ledger
+from lineread.server.access.limits import WINDOW, Pace, Seats
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 
@@ -163,7 +163,7 @@ def test_a_restart_and_another_server_count_on(tmp_path: Path) -> None:
     """What one server counted another one knows at once, also when the first was killed; nothing is lost."""
     code = (
         "import os, signal, sys\n"
-        "from lineread.server.ledger import Ledger\n"
+        "from lineread.server.access.ledger import Ledger\n"
         f"ledger = Ledger(sys.argv[1], clock=lambda: {NOON})\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
@@ -197,7 +197,7 @@ def test_without_a_usable_file_the_limit_still_holds(tmp_path: Path, monkeypatch
         raise OSError
 
     with monkeypatch.context() as patch:
-        patch.setattr("lineread.server.ledger.os.open", broken)
+        patch.setattr("lineread.server.access.ledger.os.open", broken)
         entry = ledger.take("alice", 80, 100)
         with pytest.raises(LimitReached):
             ledger.take("alice", 20, 100)

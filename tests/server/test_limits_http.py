@@ -12,7 +12,7 @@ import pytest
 
 from lineread.engines.fake import Act, Fake
 from lineread.errors import ServiceFailed
-from lineread.server import keys
+from lineread.server.access import keys
 from server.gateway import Gateway, gateway
 
 KEY = "lineread_0123456789-0123456789"

@@ -6,7 +6,7 @@ import pytest
 
 from lineread import catalogue
 from lineread.errors import ModelError
-from lineread.server import names
+from lineread.server.dialects import names
 from lineread.speech import Request
 
 

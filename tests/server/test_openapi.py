@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from lineread.server.reference import document
+from lineread.server.reference.document import document
 from support import serving
 
 schema = schemathesis.openapi.from_dict(document())

@@ -15,11 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from lineread.engines.base import Engine
 from lineread.engines.fake import Act, Fake
 from lineread.errors import KeyMissing, ServiceFailed
-from lineread.server import app, keys
-from lineread.server.journal import Journal
-from lineread.server.keys import Key
-from lineread.server.metrics import Metrics
-from lineread.server.visit import Visit
+from lineread.server import app
+from lineread.server.access import keys
+from lineread.server.access.keys import Key
+from lineread.server.sight.journal import Journal
+from lineread.server.sight.metrics import Metrics
+from lineread.server.sight.visit import Visit
 from server.live import GENERATION, SPEECH, Answer, Live, generation, get, head, live, post, speech, until
 
 KEY = "lineread_0123456789-0123456789"

@@ -24,7 +24,7 @@ from lineread.cli import door, options
 if TYPE_CHECKING:
     from datetime import date
 
-    from lineread.server.keys import Key
+    from lineread.server.access.keys import Key
 
 #: The key file where no other is named.
 FILE = os.path.join("~", ".config", "lineread", "keys.toml")
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _new(path: str, name: str, limits: dict[str, Any], *, as_json: bool) -> int:
-    from lineread.server import keyfile  # noqa: PLC0415 - help needs none of it
+    from lineread.server.access import keyfile  # noqa: PLC0415 - help needs none of it
 
     door.check_output()  # a key that nobody gets to see is of no use
     key = keyfile.add(path, name, limits)
@@ -98,7 +98,7 @@ def _new(path: str, name: str, limits: dict[str, Any], *, as_json: bool) -> int:
 
 
 def _change(path: str, action: str, name: str, *, as_json: bool) -> int:
-    from lineread.server import keyfile  # noqa: PLC0415 - as above
+    from lineread.server.access import keyfile  # noqa: PLC0415 - as above
 
     if action == "remove":
         keyfile.remove(path, name)
@@ -110,7 +110,7 @@ def _change(path: str, action: str, name: str, *, as_json: bool) -> int:
 
 
 def _list(path: str, *, as_json: bool) -> int:
-    from lineread.server import keys  # noqa: PLC0415 - as above
+    from lineread.server.access import keys  # noqa: PLC0415 - as above
 
     found = keys.read(path).values()
     if as_json:

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415 - neither help nor a mistake needs any of this
 
     from lineread.server import service  # noqa: PLC0415
-    from lineread.server.journal import Journal  # noqa: PLC0415
+    from lineread.server.sight.journal import Journal  # noqa: PLC0415
 
     journal = Journal()
     client = Client(
@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _options(arguments: argparse.Namespace) -> Options:
     """What these arguments, and the environment's keys, ask for."""
-    from lineread.server import keys  # noqa: PLC0415 - as above
+    from lineread.server.access import keys  # noqa: PLC0415 - as above
 
     variable = os.environ.get(keys.VARIABLE)
     names = ("host", "port", "public_url", "strict", "max_requests", "max_characters", "grace", "warm")

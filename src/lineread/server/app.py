@@ -18,16 +18,14 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import hdrs, web
 
 from lineread.errors import LinereadError, NotServed
-from lineread.server.audio import Audio
-from lineread.server.dashscope import PREFIX as DASHSCOPE
-from lineread.server.dashscope import Dashscope
-from lineread.server.entrance import Entrance
-from lineread.server.health import Health
-from lineread.server.openai import OpenAI
-from lineread.server.reading import HttpError, Reading, later
-from lineread.server.reference import Reference
-from lineread.server.sight import Sight
-from lineread.server.visit import VISIT, visit_of
+from lineread.server.access.entrance import Entrance
+from lineread.server.dialects import dashscope, openai
+from lineread.server.reference.document import Reference
+from lineread.server.sight.account import Sight
+from lineread.server.sight.health import Health
+from lineread.server.sight.visit import VISIT, visit_of
+from lineread.server.sound.files import Audio
+from lineread.server.transport.reading import HttpError, Reading, later
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+#: The dialects' names, by what the paths of their routes begin with.
+DIALECTS: Final = {dashscope.PREFIX: "dashscope", openai.PREFIX: "openai"}
 #: What the server calls itself. Its release is nobody's business.
 _NAME: Final = "lineread"
 _REQUEST_ID: Final = "x-request-id"
@@ -51,7 +51,7 @@ def application(desk: Desk, doors: Doors | None = None) -> web.Application:
     Raises:
         ConfigError: The server would be open to more than its options say they mean.
     """
-    doors = doors or Doors(desk, Sight(desk))
+    doors = doors or Doors(desk, Sight(desk, DIALECTS))
     app = web.Application(middlewares=[doors.record, doors.errors], client_max_size=desk.options.max_body)
     parts = (doors.dashscope, doors.openai, Audio(desk.shelf), Reference(), Health(desk, doors.sight.metrics))
     for part in parts:
@@ -76,8 +76,8 @@ class Doors:
     def __init__(self, desk: Desk, sight: Sight) -> None:
         self._desk = desk
         self.sight = sight
-        self.dashscope = Dashscope(desk)
-        self.openai = OpenAI(desk)
+        self.dashscope = dashscope.Dashscope(desk)
+        self.openai = openai.OpenAI(desk)
 
     @web.middleware
     async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -128,7 +128,7 @@ class Doors:
             opening: The connection's first bytes; they tell the dialect, where the request does not.
             parsed: It was a request; otherwise it was no HTTP.
         """
-        path = DASHSCOPE if f" {DASHSCOPE}".encode() in opening else "/"
+        path = dashscope.PREFIX if f" {dashscope.PREFIX}".encode() in opening else "/"
         if VISIT not in http:
             self.sight.begin(http, path=path)
         if parsed:
@@ -191,7 +191,7 @@ class Doors:
     def _refused(self, http: web.BaseRequest, path: str, error: LinereadError) -> web.StreamResponse:
         visit = visit_of(http)
         visit.failed(error)
-        dialect = self.dashscope if path.startswith(DASHSCOPE) else self.openai
+        dialect = self.dashscope if path.startswith(dashscope.PREFIX) else self.openai
         response = dialect.refuse(error, visit)
         visit.status = response.status
         if error.http_status in (408, 413):

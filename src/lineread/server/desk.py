@@ -21,19 +21,19 @@ from typing import TYPE_CHECKING, Final
 from lineread.ahead import DEPTH
 from lineread.errors import KeyRefused, Leaving, LimitReached, TextError
 from lineread.results import Tally
-from lineread.server.keys import Keyring
-from lineread.server.ledger import Ledger
-from lineread.server.limits import Pace, Seats
+from lineread.server.access.keys import Keyring
+from lineread.server.access.ledger import Ledger
+from lineread.server.access.limits import Pace, Seats
 from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, billed_characters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from lineread.client import Client, Job
-    from lineread.server import shelf as shelves
-    from lineread.server.keys import Key
+    from lineread.server.access.keys import Key
     from lineread.server.options import Options
-    from lineread.server.visit import Visit
+    from lineread.server.sight.visit import Visit
+    from lineread.server.sound import shelf as shelves
     from lineread.speech import Chunk, Request
 
 #: Below the state directory: the characters that each key had spoken today.

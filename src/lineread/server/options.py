@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineread.server.keys import Key
+    from lineread.server.access.keys import Key
 
 HOST = "127.0.0.1"
 PORT = 8765

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from lineread.errors import ConfigError
-from lineread.server import connection, shelf
-from lineread.server.app import Doors, application
+from lineread.server.app import DIALECTS, Doors, application
 from lineread.server.banner import banner
 from lineread.server.desk import Desk
-from lineread.server.journal import Journal, collecting
-from lineread.server.sight import Sight
+from lineread.server.sight.account import Sight
+from lineread.server.sight.journal import Journal, collecting
+from lineread.server.sound import shelf
+from lineread.server.transport import connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -98,7 +99,7 @@ async def running(
         listeners = stack.enter_context(listening(options))
         stack.enter_context(collecting(journal, asyncio.get_running_loop()))
         desk = Desk(client, _shelf(client, options), options)
-        doors = Doors(desk, Sight(desk, journal))
+        doors = Doors(desk, Sight(desk, DIALECTS, journal))
         _allow_files(options.max_connections)
         runner = web.AppRunner(application(desk, doors), handler_cancellation=True, shutdown_timeout=_CUT)
         await runner.setup()

@@ -18,7 +18,7 @@ from lineread.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineread.server.visit import Visit
+    from lineread.server.sight.visit import Visit
 
 #: What `Metrics.text` is.
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST

@@ -31,7 +31,7 @@ from urllib.parse import quote
 
 from lineread.audio.codec import encoder
 from lineread.errors import OutputError
-from lineread.server.encoding import Resampled
+from lineread.server.sound.encoding import Resampled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

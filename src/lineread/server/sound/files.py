@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import hdrs, web
 
 from lineread.audio.codec import MEDIA_TYPES
-from lineread.server.shelf import PLACE, VALID
-from lineread.server.visit import visit_of
+from lineread.server.sight.visit import visit_of
+from lineread.server.sound.shelf import PLACE, VALID
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
     from lineread.server.desk import Desk
-    from lineread.server.shelf import Shelf
+    from lineread.server.sound.shelf import Shelf
 
 #: One range of bytes that says something.
 _RANGE: Final = re.compile(r"bytes=(?:\d+-\d*|-\d+)")

@@ -21,14 +21,14 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 
 from lineread.errors import ConfigError, KeyRefused, LinereadError, MalformedRequest, NotAllowed, TurnedAway
-from lineread.server.shelf import PLACE
-from lineread.server.visit import visit_of
+from lineread.server.sight.visit import visit_of
+from lineread.server.sound.shelf import PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from lineread.server.access.keys import Keyring
     from lineread.server.desk import Desk
-    from lineread.server.keys import Keyring
     from lineread.server.options import Options
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

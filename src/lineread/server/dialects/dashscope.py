@@ -19,15 +19,16 @@ from aiohttp import hdrs, web
 
 from lineread.audio import codec
 from lineread.errors import LinereadError, NotServed
-from lineread.server import audio, rules
-from lineread.server.encoding import Encoding
-from lineread.server.visit import visit_of
+from lineread.server.dialects import rules
+from lineread.server.sight.visit import visit_of
+from lineread.server.sound import files as audio
+from lineread.server.sound.encoding import Encoding
 from lineread.wire import dashscope_server as wire
 from lineread.wire.dashscope import PATH
 
 if TYPE_CHECKING:
     from lineread.server.desk import Desk, Order
-    from lineread.server.visit import Visit
+    from lineread.server.sight.visit import Visit
 
 #: Under this lie all routes of the dialect.
 PREFIX: Final = "/api/v1"

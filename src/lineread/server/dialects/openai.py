@@ -18,14 +18,14 @@ from aiohttp import web
 
 from lineread.audio import codec
 from lineread.errors import LinereadError
-from lineread.server import names
-from lineread.server.encoding import Bodies, Body, Encoding
-from lineread.server.visit import visit_of
+from lineread.server.dialects import names
+from lineread.server.sight.visit import visit_of
+from lineread.server.sound.encoding import Bodies, Body, Encoding
 from lineread.wire import openai as wire
 
 if TYPE_CHECKING:
     from lineread.server.desk import Desk, Order
-    from lineread.server.visit import Visit
+    from lineread.server.sight.visit import Visit
 
 #: Under this lie all routes of the dialect.
 PREFIX: Final = "/v1"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from lineread.fields import DASHSCOPE_ONLY, GENERATE, Field, json_schema
-from lineread.server.page import page
+from lineread.server.reference.page import page
 from lineread.version import __version__
 from lineread.wire import openai
 from lineread.wire.dashscope import PATH

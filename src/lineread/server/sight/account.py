@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import hdrs, web
 
-from lineread.server import dashscope, openai
-from lineread.server.metrics import Metrics, known_model, known_voice
-from lineread.server.visit import VISIT, Visit
+from lineread.server.sight.metrics import Metrics, known_model, known_voice
+from lineread.server.sight.visit import VISIT, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from lineread.server.desk import Desk
-    from lineread.server.journal import Journal
+    from lineread.server.sight.journal import Journal
 
 #: The status of a request whose client left, as web servers commonly write it down.
 CLIENT_LEFT: Final = 499
 _METHODS: Final = hdrs.METH_ALL | {"QUERY"}
-_DIALECTS: Final = {dashscope.PREFIX: "dashscope", openai.PREFIX: "openai"}
 
 
 class Sight:
@@ -31,14 +29,16 @@ class Sight:
 
     Args:
         desk: Has the requests spoken.
+        dialects: Names of dialects, by what the paths of their routes begin with.
         journal: Takes the lines; None writes none.
 
     Attributes:
         metrics: The counts.
     """
 
-    def __init__(self, desk: Desk, journal: Journal | None = None) -> None:
+    def __init__(self, desk: Desk, dialects: Mapping[str, str], journal: Journal | None = None) -> None:
         self._desk = desk
+        self._dialects = dialects
         self._journal = journal
         self._running: dict[str, asyncio.Task[Any] | None] = {}
         self._idle = asyncio.Event()
@@ -58,7 +58,7 @@ class Sight:
         if path is None and isinstance(http, web.Request):
             visit.route = _route(http)
         shown = http.path if path is None else path
-        visit.dialect = next((name for prefix, name in _DIALECTS.items() if shown.startswith(prefix)), "")
+        visit.dialect = next((name for prefix, name in self._dialects.items() if shown.startswith(prefix)), "")
         self._running[visit.id] = asyncio.current_task()
         self._idle.clear()
         return visit

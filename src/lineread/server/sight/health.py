@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from lineread.errors import LinereadError
-from lineread.server.metrics import CONTENT_TYPE
+from lineread.server.sight.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineread.server.desk import Desk
-    from lineread.server.metrics import Metrics
+    from lineread.server.sight.metrics import Metrics
 
 #: Bytes that have to be free for finished lines and audio files.
 _ROOM: Final = 32 << 20

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from lineread.errors import ConfigError, OptionError
-from lineread.server import keys
+from lineread.server.access import keys
 
 if sys.platform != "win32":
     import fcntl
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from lineread.server.keys import Key
+    from lineread.server.access.keys import Key
 
     Value = str | int | bool | date | Sequence[str]
 
@@ -42,7 +42,7 @@ def add(path: str, name: str, limits: Mapping[str, Value]) -> str:
     Args:
         path: The key file; made if it is not there.
         name: What the key is called.
-        limits: Further fields of a :class:`~lineread.server.keys.Key`.
+        limits: Further fields of a :class:`~lineread.server.access.keys.Key`.
 
     Returns:
         The key itself, which is kept nowhere.

@@ -1,0 +1,1 @@
+"""Who comes in, and how much each may ask for."""

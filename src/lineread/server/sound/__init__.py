@@ -1,0 +1,1 @@
+"""What leaves: PCM on its way into a format, and finished files with their signed URLs."""

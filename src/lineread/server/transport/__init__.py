@@ -1,0 +1,1 @@
+"""Connections and bodies, below everything that knows about speech."""
