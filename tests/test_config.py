@@ -415,3 +415,10 @@ def test_a_survey_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(trouble.remedy for trouble in troubles)
     assert settings == dataclasses.replace(plain, engine="fake", output_dir="mine")
     assert str(refused()) == str(troubles[0])
+
+
+def test_an_empty_variable_of_server_keys_is_not_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set to nothing is told from not set: it has to stop a server's start instead of opening it to everybody."""
+    assert config.server_keys() is None
+    monkeypatch.setenv(config.SERVER_KEYS_VARIABLE, "")
+    assert config.server_keys() == ""

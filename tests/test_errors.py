@@ -45,6 +45,7 @@ CONTRACT = {
     "Overloaded": ("overloaded", 1, 429),
     "Leaving": ("leaving", 1, 503),
     "NotServed": ("not_served", 1, 404),
+    "HttpError": ("bad_http", 1, 400),
 }
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lineread import text as package
 from lineread.text import PAUSES, Piece, split
+from lineread.text.graphemes import LONGEST
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -334,6 +335,15 @@ def test_a_grapheme_after_a_space() -> None:
     assert "\u0301" not in {text[:1] for text in cut("one two \u0301three four", 10)}
 
 
+@pytest.mark.parametrize("run", ["a" + "\u0301" * 9999, "👨\u200d" * 5000, "a" + "\u200d" * 9999, "क" + "्ष" * 5000])
+@pytest.mark.parametrize("limit", [1, 31, 33, 300])
+def test_a_run_without_a_place_to_cut(run: str, limit: int) -> None:
+    """What Unicode takes for one grapheme, however long it is, is cut at the limit or at the longest grapheme."""
+    longest = max(limit, LONGEST)
+    for pieces in (split(run, limit), split(run, limit, by_sentence=True, first=20)):
+        assert {piece.end - piece.start for piece in pieces} | {longest} <= {longest, len(run) % longest}
+
+
 # --- what always holds -----------------------------------------------------------------------------------------------
 
 PARTS = [
@@ -385,6 +395,8 @@ PARTS = [
         "5 km ",
         "\x00",
         "https://a.bc/d?e=f ",
+        "e" + "\u0301" * 50,
+        "👩\u200d" * 25,
     ),
 ]
 texts = st.one_of(st.lists(st.sampled_from(PARTS), max_size=40).map("".join), st.text(max_size=60))
@@ -403,7 +415,7 @@ def test_pieces(text: str, limit: int, by_sentence: bool, first: int | None) -> 
     for piece in pieces:
         words = text[piece.start : piece.end].strip()
         assert words
-        assert len(words) <= limit or len(cut(words, 1)) == 1  # a single grapheme
+        assert len(words) <= limit or (len(words) <= LONGEST and len(cut(words, 1)) == 1)  # a single grapheme
         assert piece.pause in PAUSES.values()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from lineread.pipeline import Studio
-    from lineread.speech import Chunk, Facts, Segment
+    from lineread.speech import Chunk, Segment
 
 #: Segments that may be finished or under way for each one that is being spoken: enough that a short segment behind a
 #: long one does not leave a core idle.
@@ -115,10 +115,10 @@ async def _produce(segment: Segment, key: str, studio: Studio) -> AsyncGenerator
         made: list[Chunk] = []
         async with aclosing(source) as chunks:
             async for chunk in chunks:
-                made.append(_own(chunk, segment))
+                made.append(chunk)
                 if chunk.facts is not None and not known:
-                    _keep(made, chunk.facts, key, studio)  # now: whoever has the last chunk may leave at once
-                yield made[-1]
+                    _keep(made, segment, key, studio)  # now: whoever has the last chunk may leave at once
+                yield _own(chunk, segment)
 
 
 def _own(chunk: Chunk, segment: Segment) -> Chunk:
@@ -141,8 +141,8 @@ async def _once(chunk: Chunk) -> AsyncGenerator[Chunk, None]:
     yield chunk
 
 
-def _keep(made: list[Chunk], facts: Facts, key: str, studio: Studio) -> None:
+def _keep(made: list[Chunk], segment: Segment, key: str, studio: Studio) -> None:
     """Store a segment that is complete, if the asked engine spoke it: a fallback's sound is not what was asked for."""
-    if studio.cache is not None and facts.fingerprint in ("", studio.fingerprint):
-        words = tuple(word for chunk in made for word in chunk.words)
-        studio.cache.put(key, Entry(b"".join(chunk.pcm for chunk in made), made[0].sample_rate, words, facts))
+    facts = made[-1].facts
+    if studio.cache is not None and facts is not None and facts.fingerprint in ("", studio.fingerprint):
+        studio.cache.put(key, Entry.of(made, segment))

@@ -19,11 +19,16 @@ import struct
 import time
 from binascii import crc32
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lineread import claims
-from lineread.speech import Facts, Word
+from lineread.speech import Chunk, Facts, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineread.speech import Segment
 
 DEFAULT_MAX_BYTES: Final = 2 << 30
 #: Files take whole blocks of a disk; sizes and the bound are counted in them.
@@ -78,6 +83,20 @@ class Entry:
     sample_rate: int
     words: tuple[Word, ...]
     facts: Facts
+
+    @classmethod
+    def of(cls, chunks: Sequence[Chunk], segment: Segment) -> Entry:
+        """A segment from all its chunks; the last one has the facts."""
+        facts = chunks[-1].facts
+        assert facts is not None
+        words = tuple(word for chunk in chunks for word in chunk.moved(-segment.text_start).words)
+        return cls(b"".join(chunk.pcm for chunk in chunks), chunks[0].sample_rate, words, facts)
+
+    def chunk(self, segment: Segment) -> Chunk:
+        """It as a segment's only chunk; it was paid for when it was spoken."""
+        facts = replace(self.facts, cached=True, characters=0)
+        whole = Chunk(self.pcm, self.sample_rate, 0, (0, len(segment.text)), self.words, facts)
+        return whole.moved(segment.text_start)
 
 
 # Tuples, because making a dataclass takes half a millisecond at import, and a cache hit needs none of these.

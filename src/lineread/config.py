@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
 KEY_VARIABLE: Final = "DASHSCOPE_API_KEY"
+#: The keys of a server's clients; not to be mixed up with the service's own.
+SERVER_KEYS_VARIABLE: Final = "LINEREAD_SERVER_KEYS"
 DEFAULT_CACHE_BYTES: Final = 2 << 30
 #: What config.toml may say, and the environment variable that outranks it.
 VARIABLES: Final = {
@@ -200,6 +202,19 @@ def find_key(environ: Mapping[str, str], given: str | None = None) -> tuple[Secr
     return None, ""
 
 
+def server_keys() -> str | None:
+    """What the environment says of the keys of a server's clients; None where it says nothing.
+
+    An empty variable is not None: who sets it means to have keys, and has to be told that there is none.
+    """
+    return os.environ.get(SERVER_KEYS_VARIABLE)
+
+
+def key_file() -> str:
+    """Where the keys of a server's clients are kept when nobody names another file."""
+    return _own_file(os.environ, "keys.toml")
+
+
 def profile_trouble(environ: Mapping[str, str] | None = None) -> ConfigError | None:
     """What is wrong with the profile that the environment names, where there is a credentials file to be asked."""
     environ = os.environ if environ is None else environ
@@ -346,7 +361,12 @@ def _credentials(environ: Mapping[str, str]) -> str:
 
 
 def _settings_file(environ: Mapping[str, str]) -> str:
-    return os.path.join(_user_dir(environ, "XDG_CONFIG_HOME", ".config"), "config.toml")
+    return _own_file(environ, "config.toml")
+
+
+def _own_file(environ: Mapping[str, str], name: str) -> str:
+    """A file in lineread's directory below the user's configuration."""
+    return os.path.join(_user_dir(environ, "XDG_CONFIG_HOME", ".config"), name)
 
 
 def _version(path: str) -> Hashable:

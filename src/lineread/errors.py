@@ -29,7 +29,8 @@ Owns the error classes, their stable codes and what each door makes of them. Imp
         ├── LimitReached           the key has asked for as much as it may, for now
         ├── Overloaded             the server has as much to do as it can
         ├── Leaving                the server is about to stop
-        └── NotServed              there is nothing at that address
+        ├── NotServed              there is nothing at that address
+        └── HttpError              the HTTP around the request is wrong
 
 Each class has a ``code`` (stable, for programs), an ``exit_status`` (for shells) and a ``http_status`` (for
 servers); each error has a message of one line and a ``remedy`` that says what to do about it.
@@ -284,3 +285,16 @@ class NotServed(TurnedAway):
 
     code = "not_served"
     http_status = 404
+
+
+class HttpError(TurnedAway):
+    """The HTTP around the request is wrong.
+
+    ``status`` is the HTTP status of the answer, where 400 does not say enough.
+    """
+
+    code = "bad_http"
+
+    def __init__(self, message: str, *, status: int = 400, **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # the base checks these names at run time
+        self.http_status = status

@@ -253,7 +253,7 @@ OPENAI_ONLY: Final = (
     Field(
         "sample_rate",
         "integer",
-        "Samples a second of the audio: 8000, 12000, 16000, 22050, 24000, 32000, 44100 or 48000.",
+        "Samples a second of the audio; every format can hold 8000, 12000, 16000, 24000 and 48000.",
         None,
         least=8000,
         most=48_000,

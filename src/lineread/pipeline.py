@@ -8,21 +8,20 @@ Memory stays bounded by the segments that are ahead, however long the text is.
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from lineread._sync import on_event_loop
 from lineread.audio.join import Joiner
-from lineread.speech import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
 
-    from lineread.cache import Cache, Entry
+    from lineread.cache import Cache
     from lineread.engines.base import Engine
     from lineread.plan import Plan
-    from lineread.speech import Segment
+    from lineread.speech import Chunk, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Studio:
         if self.cache is None:
             return None
         entry = self.cache.get(key)
-        return None if entry is None else _chunk(entry, segment)
+        return None if entry is None else entry.chunk(segment)
 
 
 async def speak(plan: Plan, studio: Studio) -> AsyncGenerator[Chunk, None]:
@@ -83,10 +82,3 @@ def _marked(segments: Iterable[Segment]) -> Iterator[tuple[Segment, bool]]:
         held = segment
     if held is not None:
         yield held, True
-
-
-def _chunk(entry: Entry, segment: Segment) -> Chunk:
-    """A stored segment as its only chunk."""
-    facts = replace(entry.facts, cached=True, characters=0)
-    whole = Chunk(entry.pcm, entry.sample_rate, 0, (0, len(segment.text)), entry.words, facts)
-    return whole.moved(segment.text_start)

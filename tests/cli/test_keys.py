@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from lineread.cli import main
 from lineread.errors import KeyRefused
+from lineread.server.access import keyfile
 from lineread.server.access.keys import Keyring
 from support import lineread
 
@@ -155,3 +158,46 @@ def test_a_key_that_nobody_would_see_is_not_made() -> None:
     done = lineread("keys", "new", "alice", "--file", str(FILE), preexec_fn=lambda: os.close(1))
     assert done.returncode == 6
     assert not FILE.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has neither modes nor owners of this kind")
+def test_a_changed_file_keeps_who_may_read_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that could read the file still can after a change by somebody else, root above all; where the owner
+    cannot be kept nothing is changed, and the user is told.
+    """
+    made(capsys, "alice")
+    made(capsys, "bob")
+    FILE.chmod(0o640)
+    owner, real, given = (FILE.stat().st_uid, FILE.stat().st_gid), os.fstat, []
+
+    def of_another(file: int) -> os.stat_result:
+        about = real(file)
+        return os.stat_result((*about[:4], about.st_uid + 1, *about[5:]))
+
+    monkeypatch.setattr(keyfile.os, "fstat", of_another)
+    monkeypatch.setattr(keyfile.os, "fchown", lambda _, *owner: given.append(owner))
+    assert main(["keys", "remove", "alice", "--file", str(FILE)]) == 0
+    assert given == [owner]
+    assert stat.S_IMODE(FILE.stat().st_mode) == 0o640
+
+    monkeypatch.setattr(keyfile.os, "fchown", Mock(side_effect=PermissionError))
+    before = FILE.read_text()
+    assert main(["keys", "remove", "bob", "--file", str(FILE)]) == 3
+    assert "as the file's owner" in capsys.readouterr().err
+    assert FILE.read_text() == before
+    assert [path.name for path in Path().iterdir()] == ["keys.toml"]
+
+
+def test_the_usual_place(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no file is named it lies beside the settings, wherever XDG_CONFIG_HOME has them; help says so."""
+    for base in (Path.home() / ".config", Path("100%").absolute()):
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(base))
+        assert main(["keys", "new", "alice"]) == 0
+        assert (base / "lineread" / "keys.toml").exists()
+        assert main(["keys", "--json", "list"]) == 0
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["file"] == str(base / "lineread" / "keys.toml")
+        assert main(["keys", "new", "--help"]) == 0
+        shown = str(base / "lineread" / "keys.toml").replace(str(Path.home()), "~")
+        assert shown in "".join(capsys.readouterr().out.split())

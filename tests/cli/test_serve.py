@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its shells take
 
 
 @contextmanager
-def served(*options: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command while it runs, and its banner."""
-    command = [sys.executable, "-m", "lineread", "serve", "--port", "0", *options]
+def served(*options: str, before: Sequence[str] = (), **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command while it runs, with what stands before it, and its banner."""
+    command = [*before, sys.executable, "-m", "lineread", "serve", "--port", "0", *options]
     with (
         open("log", "w+") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | environ) as process,
@@ -97,6 +97,16 @@ def test_it_stops_when_it_is_told_to(name: str) -> None:
         assert json.loads(line)["route"] == "healthz"
 
 
+def test_under_nohup_it_outlives_its_terminal() -> None:
+    """A signal that it was started to ignore ends nothing; those that are left still do."""
+    with served("-e", "fake", before=["nohup"]) as (process, said):
+        process.send_signal(signal.SIGHUP)
+        with urllib.request.urlopen(url(said) + "/readyz") as response:
+            assert response.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
 def test_told_twice_it_stops_at_once() -> None:
     """The first signal lets a request run on, the second does not; the status says so."""
     body = json.dumps({"model": "tts-1", "voice": "Cherry", "input": "Hi."}).encode()
@@ -152,7 +162,9 @@ def test_it_serves_on_when_nobody_listens_to_it() -> None:
     [
         (["--port", "65536"], 2, "from 0 to 65535"),
         (["--port", "http"], 2, "from 0 to 65535"),
+        (["--port", "000000000080"], 2, "from 0 to 65535"),
         (["--max-requests", "0"], 2, "from 1"),
+        (["--max-characters", "12345678901"], 2, "from 1 to 999999999"),
         (["--max-characters", "-1"], 2, "from 1"),
         (["--grace", "nan"], 2, "seconds from 0"),
         (["--grace", "-1"], 2, "seconds from 0"),
@@ -160,6 +172,7 @@ def test_it_serves_on_when_nobody_listens_to_it() -> None:
         (["--audio-size", "much"], 3, "--audio-size takes a size"),
         (["--engine", "nope"], 3, "no engine 'nope'"),
         (["--engine", "dashscope"], 3, "no DashScope key"),
+        (["--engine", "fake", "--fallback", "dashscope"], 3, "no DashScope key"),
         (["--host", "0.0.0.0"], 3, "lineread keys new"),
         (["--cors", "nonsense"], 3, "no web origin"),
         (["--public-url", "nonsense"], 3, "public URL"),
@@ -173,3 +186,5 @@ def test_what_it_refuses(arguments: list[str], status: int, words: str) -> None:
     assert (done.returncode, done.stdout) == (status, b""), said
     assert words in said
     assert said.count("\n") == 1
+    if arguments[0] in ("--host", "--cors", "--public-url"):
+        assert not [*Path.home().iterdir()]  # it was not begun

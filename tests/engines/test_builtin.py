@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from lineread import catalogue
 from lineread.engines.builtin import Builtin, cast, package
-from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, TextError, VoiceError
+from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, ServiceFailed, TextError, VoiceError
 from lineread.speech import SAMPLE_RATE, Chunk, Request, Segment
 from support import gather, python
 
@@ -283,6 +283,24 @@ async def test_closed_and_used_again(engine: Builtin) -> None:
     await passing.aclose()
     await passing.aclose()
     assert (await speak(passing, segment(passing))).pcm == first.pcm
+    await passing.aclose()
+
+
+async def test_closed_while_it_speaks(engine: Builtin) -> None:
+    """Segments under way, begun or waiting for a thread, are spoken or fail as an engine's; a later one is spoken."""
+    passing = Builtin()
+    wanted = segment(passing)
+    async with aclosing(passing.stream(wanted)) as begun:
+        first = await anext(begun)
+        waiting = [asyncio.create_task(speak(passing, wanted)) for _ in range(20)]
+        await asyncio.sleep(0)
+        await passing.aclose()
+        with pytest.raises(ServiceFailed, match="closed"):
+            await anext(begun)
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(each) for each in ended} <= {Chunk, ServiceFailed}
+    assert ServiceFailed in map(type, ended)
+    assert (await speak(passing, wanted)).pcm.startswith(first.pcm)
     await passing.aclose()
 
 

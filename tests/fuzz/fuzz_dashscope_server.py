@@ -18,7 +18,7 @@ from fuzz_sse import fuzz, mutant
 
 from lineread import plan
 from lineread.errors import LinereadError
-from lineread.server.dialects.rules import accepted
+from lineread.server.dialects.dashscope.rules import accepted
 from lineread.wire.dashscope_server import Asked, decode, refusal
 
 TEXT = "Doors-open-at-nine-0123456789."

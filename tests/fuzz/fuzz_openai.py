@@ -36,6 +36,7 @@ def check(rng: random.Random) -> bytes:
         assert 400 <= said.status < 500, data
         shown = json.loads(said.body)["error"]
         assert shown["message"].isprintable(), data
+        assert len(shown["message"]) < 2000, data
         assert shown["param"] is None or shown["param"].isprintable(), data
         assert said.encode_event().count(b"\n") == 2, data
     return data

@@ -3,7 +3,8 @@
 The invariant, for every text, limit, `first`, with and without `by_sentence`:
 
 - the pieces are contiguous, and join to exactly the text; a blank text has none;
-- no piece is blank, or longer than the limit, white space around it not counted, unless it is a single grapheme;
+- no piece is blank, or longer than the limit, white space around it not counted, unless it is a single grapheme, and
+  no longer than the longest of these;
 - every piece has a letter or a digit, where the text does not put long stretches of marks and spaces together;
 - no cut is inside a grapheme, and none inside a number, an address, a name or a short quotation that fits the limit;
 - each pause is one of the table's, and the last one is 0;
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineread.text import PAUSES, split
+from lineread.text.graphemes import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,7 +203,7 @@ def faults(case: Case, *, by_sentence: bool, first: int | None) -> Iterator[str]
         words = text[piece.start : piece.end].strip()
         if not words or (case.voiced and not any(map(str.isalnum, words))):
             yield f"nothing to say in {piece}"
-        if len(words) > limit and len(list(split(words, 1))) > 1:
+        if len(words) > limit and (len(words) > LONGEST or len(list(split(words, 1))) > 1):
             yield f"too long {piece}"
         if piece.pause not in PAUSES.values() or (piece is pieces[-1] and piece.pause):
             yield f"no such pause {piece}"

@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from lineread.client import Client
 from lineread.engines.base import Engine
-from lineread.engines.fake import Fake
-from lineread.server.app import application
-from lineread.server.desk import Desk
-from lineread.server.options import Options
-from lineread.server.sound.shelf import Shelf
+from server.live import live
 
 Serve = Callable[..., str]
 
@@ -29,24 +24,16 @@ def running(directory: Path, engine: Engine | str | None, client: Client | None,
     ready = threading.Event()
     outcome: dict[str, Any] = {}
 
-    async def live() -> None:
-        speaker = client or Client(engine=engine or Fake(), cache_dir=directory / "cache")
-        settings = Options(**options)
-        shelf = Shelf(str(directory / "cache" / "audio"), b"s" * 32, max_bytes=settings.audio_bytes)
-        app = application(Desk(speaker, shelf, settings))
-        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        stop = asyncio.Event()
-        outcome.update(url=f"http://127.0.0.1:{runner.addresses[0][1]}", loop=asyncio.get_running_loop(), stop=stop)
-        ready.set()
-        await stop.wait()
-        await runner.cleanup()
-        await speaker.aclose()
+    async def serve() -> None:
+        async with live(directory, engine, client=client, **options) as server:
+            stop = asyncio.Event()
+            outcome.update(url=server.url, loop=asyncio.get_running_loop(), stop=stop)
+            ready.set()
+            await stop.wait()
 
     def thread() -> None:
         try:
-            asyncio.run(live())
+            asyncio.run(serve())
         except BaseException as error:  # noqa: BLE001 - raised again by the test
             outcome["error"] = error
         finally:
@@ -83,6 +70,9 @@ def serve_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(engine: Engine | str | None = None, **options: Any) -> str:
-            return stack.enter_context(running(tmp_path_factory.mktemp("server"), engine, None, **options))
+            directory = tmp_path_factory.mktemp("server")
+            with pytest.MonkeyPatch.context() as patch:  # this may come before the test's own clean machine
+                patch.setenv("XDG_STATE_HOME", str(directory / "state"))
+                return stack.enter_context(running(directory, engine, None, **options))
 
         yield start

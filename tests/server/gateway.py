@@ -1,8 +1,7 @@
-"""A whole server in the test's own loop, with an engine that the test holds in its hand, and short ways to call it."""
+"""The server of ``live``, with a proper HTTP client, short ways to call it, and its records of the calls."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,18 +11,12 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from lineread.client import Client
 from lineread.engines.base import Engine
-from lineread.engines.fake import Fake
-from lineread.server.app import application
 from lineread.server.desk import Desk
-from lineread.server.options import Options
-from lineread.server.sight import visit as visits
 from lineread.server.sight.visit import Visit
-from lineread.server.sound.shelf import Shelf
+from server.live import GENERATION, SPEECH, live, until
 
-GENERATION = "/api/v1/services/aigc/multimodal-generation/generation"
-SPEECH = "/v1/audio/speech"
+__all__ = ["GENERATION", "SPEECH", "Gateway", "gateway", "until"]
 
 
 @dataclass
@@ -64,30 +57,14 @@ class Gateway:
 @asynccontextmanager
 async def gateway(tmp_path: Path, engine: Engine | str | None = None, **options: Any) -> AsyncIterator[Gateway]:
     """Run a server until the context is left."""
-    client = Client(engine=engine or Fake(), cache_dir=tmp_path / "cache")
-    shelf = Shelf(str(tmp_path / "cache" / "audio"), b"secret", max_bytes=1 << 30)
-    desk = Desk(client, shelf, Options(**options))
-    app = application(desk)
-    seen: list[Visit] = []
+    async with live(tmp_path, engine, **options) as server:
+        seen: list[Visit] = []
+        begin = server.tracker.begin
 
-    async def note(request: web.Request, response: web.StreamResponse) -> None:
-        seen.append(visits.visit_of(request))
+        def note(http: web.Request) -> Visit:
+            seen.append(begin(http))
+            return seen[-1]
 
-    app.on_response_prepare.append(note)
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=5)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
+        server.tracker.begin = note  # type: ignore[method-assign]  # of this one server
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
-            yield Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", desk, seen, http)
-    finally:
-        await runner.cleanup()
-        await client.aclose()
-
-
-async def until(condition: Any) -> None:
-    """Wait until something holds, a few seconds at most."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - it is a state of the server, which has no event for a test
-            await asyncio.sleep(0.002)
+            yield Gateway(server.url, server.desk, seen, http)

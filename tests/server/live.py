@@ -17,6 +17,7 @@ from lineread.server import service
 from lineread.server.desk import Desk
 from lineread.server.options import Options
 from lineread.server.sight.journal import Journal
+from lineread.server.sight.tracker import Tracker
 
 GENERATION = "/api/v1/services/aigc/multimodal-generation/generation"
 SPEECH = "/v1/audio/speech"
@@ -107,6 +108,7 @@ class Live:
     """A server that runs."""
 
     desk: Desk
+    tracker: Tracker
     port: int
     log: Log
     stop: Callable[[], Awaitable[None]]
@@ -141,17 +143,22 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    tmp_path: Path, engine: Engine | None = None, hurry: asyncio.Event | None = None, **options: Any
+    tmp_path: Path,
+    engine: Engine | str | None = None,
+    hurry: asyncio.Event | None = None,
+    *,
+    client: Client | None = None,
+    **options: Any,
 ) -> AsyncIterator[Live]:
-    """Run a server until the context is left, or it is stopped."""
+    """Run a server until the context is left, or it is stopped. It speaks with the engine, or with the client."""
     log = Log()
     journal = Journal(log.write)
-    client = Client(engine=engine or Fake(), cache_dir=tmp_path / "cache", notice=lambda _: None)
+    client = client or Client(engine=engine or Fake(), cache_dir=tmp_path / "cache", notice=lambda _: None)
     chosen = Options(**{"port": 0, "grace": 0.0, **options})
     stack = AsyncExitStack()
     try:
         running = await stack.enter_async_context(service.running(client, chosen, journal, hurry))
-        server = Live(running.desk, running.port, log, stack.aclose)
+        server = Live(running.desk, running.tracker, running.port, log, stack.aclose)
         try:
             yield server
         finally:

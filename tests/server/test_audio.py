@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineread.errors import OutputError
+from lineread.errors import OutputError, Overloaded
 from lineread.server.sound import shelf as shelves
 from lineread.server.sound.shelf import VALID, Shelf, secret
 from lineread.speech import Chunk
@@ -339,8 +339,9 @@ async def test_files_are_bounded_and_the_longest_unused_go_first(place: Path) ->
     assert (place / "notes.txt").exists()
 
 
-async def test_the_bound_holds_by_itself(place: Path) -> None:
+async def test_the_bound_holds_by_itself(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without anybody's help a shelf that is written to stays near its bound, and work goes on meanwhile."""
+    monkeypatch.setattr(shelves, "FRESH", -1)
     size = 44 + 2 * 2304
     shelf = shelf_at(place, max_bytes=20 * size)
     for number in range(60):
@@ -348,8 +349,64 @@ async def test_the_bound_holds_by_itself(place: Path) -> None:
     await until(lambda: len(listed(place)) <= 21)
 
 
-async def test_two_servers_share_a_directory(place: Path) -> None:
+async def test_what_was_just_given_away_stays(place: Path) -> None:
+    """When fresh files take all the room, the next one is refused for now: no URL is dead when it arrives."""
+    size = 44 + 2 * 2304
+    shelf = shelf_at(place, max_bytes=3 * size)
+    names = [Shelf.name(str(number), "wav", None) for number in range(3)]
+    for name in names:
+        await stored(shelf, name)
+    with pytest.raises(Overloaded) as caught:
+        await stored(shelf, Shelf.name("4", "wav", None))
+    assert caught.value.retry_after
+    shelf.tidy()
+    assert listed(place) == sorted(names)
+
+
+async def test_a_copy_that_failed_holds_no_sound(place: Path) -> None:
+    """What is streamed after its file has failed is not kept in memory for it."""
+    block(place)
+    async with shelf_at(place).beside("wav", None) as file:
+        await file.add(chunk())
+        await until(file._task.done)
+        before = file._chunks.qsize()
+        for _ in range(100):
+            await file.add(chunk())
+        assert file._chunks.qsize() == before
+        assert await file.keep(NAME) is None
+
+
+async def test_a_disk_that_hangs_holds_up_nothing_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that wait for the disk take no thread that other work needs, however many they are."""
+    released = threading.Event()
+    monkeypatch.setattr(shelves.Writing, "_add", lambda *_: released.wait(60))
+    monkeypatch.setattr(shelves, "PATIENCE", 0.01)
+    shelf = shelf_at(place)
+    try:
+        for _ in range(40):
+            async with shelf.beside("wav", None) as file:
+                await file.add(chunk())
+                assert await file.keep(NAME) is None
+        async with asyncio.timeout(20):
+            assert await asyncio.to_thread(lambda: 1) == 1
+    finally:
+        released.set()
+
+
+async def test_a_file_s_day_begins_when_it_is_whole(place: Path) -> None:
+    """A file that took long to be made is kept as long as its URL says."""
+    shelf = shelf_at(place)
+    async with shelf.writing("wav", None) as file:
+        await file.add(chunk())
+        (partial,) = listed(place)
+        os.utime(place / partial, (0, 0))
+        name = await file.keep(NAME)
+    assert os.stat(shelf.path(name)).st_atime > time.time() - 60
+
+
+async def test_two_servers_share_a_directory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both write, hold and tidy the same names at once; every file that is held is whole."""
+    monkeypatch.setattr(shelves, "FRESH", -1)
     shelves_ = [shelf_at(place, max_bytes=200_000) for _ in range(2)]
     names = [Shelf.name(str(number), "wav", None) for number in range(8)]
 

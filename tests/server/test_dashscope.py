@@ -343,6 +343,23 @@ async def test_a_body_has_to_say_that_it_is_json(server: Gateway) -> None:
         assert "application/json" in body["message"]
 
 
+async def test_every_kind_of_json_is_json(server: Gateway) -> None:
+    """A media type that ends in +json is one that browsers ask about first, and its body is read."""
+    for content_type in ("application/problem+json", "application/vnd.api+json; charset=utf-8"):
+        headers = {"Content-Type": content_type}
+        async with server.http.post(server.url + GENERATION, data=json.dumps(request()), headers=headers) as response:
+            assert response.status == 200
+
+
+async def test_what_is_not_served_is_said_before_the_type_of_its_body(server: Gateway) -> None:
+    """An upload is told that there are no files here, and not that it should be JSON."""
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with server.http.post(server.url + "/api/v1/files", data=b"--x--", headers=headers) as response:
+        body = await response.json()
+    assert (response.status, body["message"].startswith("url error")) == (400, True)
+    assert "This server speaks Qwen TTS" in body["message"]
+
+
 async def test_a_strict_server_is_strict(tmp_path: Path) -> None:
     """The option reaches the reading of requests: what the documents forbid is refused, the exact call is not."""
     async with gateway(tmp_path, strict=True) as server:

@@ -9,8 +9,9 @@ import pytest
 
 from lineread import Request, catalogue
 from lineread.errors import ModelError, RequestError, VoiceError
-from lineread.server.dialects.rules import accepted
-from lineread.wire.dashscope_server import FieldError, decode, refusal
+from lineread.server.dialects.dashscope.rules import accepted
+from lineread.wire.body import FieldError
+from lineread.wire.dashscope_server import decode, refusal
 
 TEXT = {"text": "Doors open at nine.", "voice": "Cherry"}
 MOST = 100_000

@@ -14,10 +14,13 @@ import dashscope
 import pytest
 
 from lineread import Request, Segment
+from lineread.client import Client
 from lineread.engines.base import Limits, Quota
 from lineread.engines.fake import Act, Fake
 from lineread.errors import ServiceFailed
 from lineread.server.access import keys
+from lineread.server.desk import Order
+from lineread.server.sight.visit import Visit
 from lineread.speech import Chunk
 from server.gateway import GENERATION, gateway, until
 
@@ -106,7 +109,7 @@ async def test_the_record_of_what_ends_early(tmp_path: Path) -> None:
 
 async def test_a_client_that_leaves_stops_the_work_and_pays_for_what_was_begun(tmp_path: Path) -> None:
     """When a client goes away mid-stream its seat is free at once, the engine stops, and of its characters those
-    stay counted whose segments were begun, and what is spoken ahead of a reader: two segments, as this engine is made.
+    stay counted whose segments were begun: with this engine, the one that is read and one ahead of it.
     """
     path = tmp_path / "keys.toml"
     path.write_text(f'[alice]\nhash = "{keys.hashed(ALICE)}"\ncharacters_per_day = 1000\n')
@@ -124,9 +127,50 @@ async def test_a_client_that_leaves_stops_the_work_and_pays_for_what_was_begun(t
         visit = server.visits[0]
         assert visit.engine == "fake"
         assert visit.seconds > 0
-        first, second = (len(segment.text) for segment in engine.calls)
-        ahead = 2 * 14
-        assert server.desk._ledger.used("alice") in (first + ahead, first + second + ahead)
+        assert server.desk._ledger.used("alice") == len("One is here.") + len("Two is") + len("here.One")
+
+
+async def test_a_client_that_leaves_before_the_first_sound_pays_for_what_was_begun(tmp_path: Path) -> None:
+    """Segments that the engine was asked for count although nobody waited for their sound; those that were stored
+    before do not.
+    """
+    path = tmp_path / "keys.toml"
+    path.write_text(f'[alice]\nhash = "{keys.hashed(ALICE)}"\ncharacters_per_day = 1000\n')
+    engine = Gated(limits=Limits(characters=16, by_sentence=True, concurrency=2))
+    doors = [f"Door {n} is here." for n in range(9)]
+    async with gateway(tmp_path, engine, key_file=str(path)) as server:
+        engine.gate.set()
+        assert (await server.openai(doors[1], ALICE)).status == 200
+        engine.gate.clear()
+        leaving = asyncio.create_task(server.openai(" ".join(doors), ALICE))
+        await until(lambda: engine.running == 2)
+        leaving.cancel()
+        await until(lambda: server.desk.taken == 0)
+        assert [segment.text for segment in engine.calls[1:]] == [doors[0], doors[2]]
+        assert server.desk._ledger.used("alice") == len(doors[1]) + len(doors[0] + doors[2] + doors[3])
+        assert server.visits[-1].characters
+
+
+async def test_a_stored_book_leaves_the_others_their_turn(tmp_path: Path) -> None:
+    """While a text comes that is stored, whoever else has something to do gets a turn for each of its segments."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with Client(engine=by_sentence(), cache_dir=tmp_path) as client:
+        request = Request("".join(f"Door {n}. " for n in range(50)), voice="Cherry")
+        await client.agenerate(request)
+        order = Order(client.prepare(request), Visit(method="POST"))
+        task = asyncio.create_task(others())
+        chunks = [chunk async for chunk in order.chunks()]
+        task.cancel()
+        assert order.visit.cached
+        assert order.owed == 0
+        assert turns >= len(chunks) > 20
 
 
 async def test_more_than_the_server_takes_is_told_so_at_once(tmp_path: Path) -> None:

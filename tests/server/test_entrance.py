@@ -13,8 +13,7 @@ import pytest
 from lineread.engines.fake import Fake
 from lineread.errors import ConfigError
 from lineread.server.access import keys
-from lineread.server.access.entrance import check_exposure, is_loopback
-from lineread.server.access.keys import Keyring
+from lineread.server.access.entrance import check, is_loopback
 from lineread.server.options import Options
 from server.gateway import GENERATION, SPEECH, Gateway, gateway
 
@@ -180,18 +179,18 @@ async def _answers(server: Gateway, origin: str) -> list[tuple[int, Any]]:
 def test_without_keys_only_this_machine(host: str, local: bool) -> None:  # noqa: FBT001
     """A server without keys does not start where others could reach it, and says what to do; with keys it may."""
     assert is_loopback(host) is local
-    check_exposure(Options(host=host), Keyring(given=keys.from_variable(KEY)))
+    check(Options(host=host, keys=keys.from_variable(KEY)))
     if local:
-        check_exposure(Options(host=host), Keyring())
+        check(Options(host=host))
         return
     with pytest.raises(ConfigError, match="lineread keys new"):
-        check_exposure(Options(host=host), Keyring())
+        check(Options(host=host))
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"host": "0.0.0.0"}, {"origins": ("app.example",)}, {"origins": ("https://app.example/",)},
-     {"origins": ("null",)}, {"public_url": "speech.example"}, {"public_url": "https://user:pw@speech.example"}],
+    [{"origins": ("app.example",)}, {"origins": ("https://app.example/",)}, {"origins": ("null",)},
+     {"public_url": "speech.example"}, {"public_url": "https://user:pw@speech.example"}],
 )  # fmt: skip
 async def test_options_that_would_open_it_wrongly(options: dict[str, Any], tmp_path: Path) -> None:
     """Before anything listens, options that mean something else than they say stop the start."""

@@ -10,6 +10,7 @@ import pickle
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -243,3 +244,36 @@ def test_a_file_without_keys_lets_nobody_in(tmp_path: Path) -> None:
         ring.recognise("")
     assert not Keyring().configured
     assert "No keys" in Keyring().notice
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One read that fails does not keep a removed key valid: the next look tries again, though the file is the same.
+    Until then there is trouble, which tells nothing of the file.
+    """
+    path, clock = tmp_path / "keys.toml", Clock()
+    path.write_text(table("alice", ALICE) + table("bob", BOB))
+    ring = Keyring(str(path), clock=clock)
+    assert ring.trouble is None
+    path.write_text(table("bob", BOB))
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", Mock(side_effect=PermissionError(13, "Permission denied")))
+        clock.now += 1
+        assert ring.trouble == "The key file cannot be used."
+        assert ring.recognise(ALICE)
+    clock.now += 1
+    with pytest.raises(KeyRefused):
+        ring.recognise(ALICE)
+    assert ring.trouble is None
+
+
+def test_a_change_that_leaves_size_and_date_alone_is_seen(tmp_path: Path) -> None:
+    """A file of the same length that is copied over it together with its date is taken over all the same."""
+    path, clock = tmp_path / "keys.toml", Clock()
+    path.write_text(table("bob", ALICE))
+    ring = Keyring(str(path), clock=clock)
+    about = path.stat()
+    path.write_text(table("bob", BOB))
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (about.st_size, about.st_mtime_ns)
+    clock.now += 1
+    assert ring.recognise(BOB)

@@ -185,7 +185,7 @@ def test_a_restart_and_another_server_count_on(tmp_path: Path) -> None:
         assert output == b"counted\n"
         assert child.returncode == -signal.SIGKILL
     assert ledger.used("alice") == 8007
-    assert oct((tmp_path / "alice").stat().st_mode & 0o777) == "0o600"
+    assert oct((tmp_path / "key-alice").stat().st_mode & 0o777) == "0o600"
 
 
 def test_without_a_usable_file_the_limit_still_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,8 +209,14 @@ def test_without_a_usable_file_the_limit_still_holds(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("content", [b"", b"nonsense\n", b"2999-01-01 000000000000500\n", os.urandom(100)])
 def test_a_damaged_file_counts_as_none(content: bytes, tmp_path: Path) -> None:
     """What is no count of today, also one from a clock that was wrong, does not block a key nor lift its limit."""
-    (tmp_path / "alice").write_bytes(content)
+    (tmp_path / "key-alice").write_bytes(content)
     ledger = Ledger(str(tmp_path), clock=lambda: NOON)
     ledger.take("alice", 60, 100)
     with pytest.raises(LimitReached):
         ledger.take("alice", 60, 100)
+
+
+def test_a_key_may_be_called_as_no_file_may(tmp_path: Path) -> None:
+    """A key's name that some system keeps for a device is not the whole of a file's name."""
+    Ledger(str(tmp_path / "ledger")).take("nul", 1, 10)
+    assert [path.name for path in (tmp_path / "ledger").iterdir()] == ["key-nul"]

@@ -25,6 +25,7 @@ from lineread import errors
 from lineread.engines.base import Limits
 from lineread.engines.fake import SECONDS_PER_CHARACTER, Act, Fake
 from lineread.errors import LinereadError
+from lineread.server.sound.encoding import Encoding
 from server.gateway import SPEECH, Gateway, gateway, until
 
 TEXT = "Doors open at nine. Bring friends!"
@@ -150,6 +151,19 @@ async def test_events_carry_the_file(act: Act, tmp_path: Path) -> None:
             assert max(map(len, answer.content.split(b"\n"))) < 1 << 16
             assert done["type"] == "speech.audio.done"
             assert done["usage"]["input_tokens"] == len(TEXT)
+
+
+async def test_a_body_is_copied_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole body, of which every access makes a copy, is taken once: spoken in pieces, or at once when kept."""
+    taken: list[bytes | None] = []
+    whole = Encoding.whole.fget
+    assert whole is not None
+    monkeypatch.setattr(Encoding, "whole", property(lambda self: taken.append(whole(self)) or taken[-1]))
+    for at_once in (False, True):
+        async with gateway(tmp_path, Fake()) as server:
+            assert ("Content-Length" in (await server.openai(TEXT)).headers) == at_once
+        assert len(taken) == 1
+        taken.clear()
 
 
 async def test_the_synchronous_client(tmp_path: Path) -> None:

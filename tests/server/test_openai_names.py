@@ -6,7 +6,7 @@ import pytest
 
 from lineread import catalogue
 from lineread.errors import ModelError
-from lineread.server.dialects import names
+from lineread.server.dialects.openai import names
 from lineread.speech import Request
 
 

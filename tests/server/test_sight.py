@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
+from lineread.client import Client
 from lineread.engines.base import Engine
 from lineread.engines.fake import Act, Fake
 from lineread.errors import KeyMissing, ServiceFailed
@@ -20,7 +22,10 @@ from lineread.server.access import keys
 from lineread.server.access.keys import Key
 from lineread.server.sight.journal import Journal
 from lineread.server.sight.metrics import Metrics
+from lineread.server.sight.tracker import Tracker
 from lineread.server.sight.visit import Visit
+from loopback.dashscope import KEY as CLOUD_KEY
+from loopback.dashscope import Call, Cloud, speak
 from server.live import GENERATION, SPEECH, Answer, Live, generation, get, head, live, post, speech, until
 
 KEY = "lineread_0123456789-0123456789"
@@ -98,6 +103,26 @@ async def test_the_call_behind_an_error_is_in_the_line(tmp_path: Path) -> None:
         assert (seen["upstream_request_id"], seen["code"]) == ("upstream-1", "service_failed")
 
 
+async def test_the_call_behind_a_speech_is_in_the_line(tmp_path: Path) -> None:
+    """The cloud's id of a call that was spoken stands beside ours; what the cache answers has none."""
+    ids: list[str] = []
+    say = speak()
+
+    async def noted(call: Call) -> web.StreamResponse:
+        ids.append(call.id)
+        return await say(call)
+
+    async with Cloud() as cloud:
+        cloud.otherwise = noted
+        client = Client(engine="dashscope", api_key=CLOUD_KEY, base_url=cloud.base_url, cache_dir=tmp_path / "cache")
+        async with live(tmp_path, client=client) as server:
+            for call in (generation(), generation("Hi.", "X-DashScope-SSE: enable"), speech("Bye."), speech("Bye.")):
+                assert (await server.ask(call)).status == 200
+            *spoken, cached = [seen.get("upstream_request_id") for seen in await server.access(4)]
+            assert spoken == ids
+            assert cached is None
+
+
 async def test_no_line_is_written_where_none_is_wanted(tmp_path: Path) -> None:
     """`--log off` ends the lines, not the reports of bugs."""
     async with live(tmp_path, Broken(0), log=False) as server:
@@ -136,6 +161,27 @@ async def test_a_bug_in_the_middle_breaks_the_answer_off(tmp_path: Path, call: b
         assert not any(word.encode() in rest for word in UNSEEN)
         (seen,) = await server.access()
         assert seen["code"] == "bug"
+
+
+@pytest.mark.parametrize(("call", "shape"), [(speech(TEXT), ["error"]), (generation(TEXT), ["request_id", "code"])])
+async def test_a_bug_in_the_doors_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: bytes, shape: list[str]
+) -> None:
+    """What gets past them all, or happens in the first of them, is a 500 in the dialect's shape too, and on record."""
+
+    def broken(*_: object) -> None:
+        raise KeyError(TEXT)
+
+    monkeypatch.setattr(Tracker, "begin", broken)
+    async with live(tmp_path) as server:
+        answer = await server.ask(call)
+        assert (answer.status, list(answer.json)[: len(shape)]) == (500, shape)
+        assert answer.headers["connection"] == "close"
+        (seen,) = await server.access()
+        assert (seen["status"], seen["code"]) == (500, "bug")
+        (report,) = (line for line in server.log.lines if line["event"] == "bug")
+        assert (report["error"], report["request_id"]) == ("KeyError", seen["request_id"])
+        assert TEXT not in str(answer) + server.log.data.decode()
 
 
 async def test_health(tmp_path: Path) -> None:

@@ -174,6 +174,42 @@ async def test_who_was_under_way_prolongs_nothing() -> None:
     assert host.calls == (1, 1)
 
 
+@pytest.mark.parametrize(("kind", "probes"), [(ServiceFailed, 0), (TimedOut, 1)])
+async def test_a_probe_that_fails_after_it_was_closed(kind: type[EngineError], probes: int) -> None:
+    """What was under way has shown that the engine is there: the probe is one more segment, and doubles nothing."""
+    host = Host(DEAD)
+    gates = [asyncio.Event(), asyncio.Event()]
+
+    class Held(Fake):
+        def __init__(self, gate: asyncio.Event, act: Act) -> None:
+            super().__init__(otherwise=act)
+            self.gate = gate
+
+        async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
+            await self.gate.wait()
+            async for chunk in super().stream(segment):
+                yield chunk
+
+    host.breaker.inner = Held(gates[0], Act())
+    under_way = asyncio.create_task(host.speaks())
+    await asyncio.sleep(0)
+    host.breaker.inner = host.patient
+    await host.fails()
+    host.clock.now += OPEN_FOR
+    host.breaker._probe = Held(gates[1], Act(error=kind("x")))
+    probe = asyncio.create_task(host.fails())
+    await asyncio.sleep(0)
+    host.breaker._probe = host.once
+    gates[0].set()
+    assert await under_way == 1
+    gates[1].set()
+    assert type(await probe) is kind
+    host.acts(Act())
+    host.clock.now += OPEN_FOR
+    assert await host.speaks() == 1
+    assert host.calls == (2 - probes, probes)
+
+
 async def test_a_probe_that_is_left_decides_nothing() -> None:
     """A probe that ends without an answer leaves its place to the next segment."""
     host = Host(DEAD)

@@ -11,11 +11,11 @@ import codecs
 import errno
 import io
 import os
-import signal
 import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, NoReturn
 
+from lineread import _signals
 from lineread.errors import LinereadError, OutputError, RequestError
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 #: Most bytes of a text that is read: ten Bibles.
 MOST_TEXT = 64 << 20
-#: Signals that ask to stop, as far as the system has them.
-_ENDINGS = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _interrupted = False
 #: What the system says of a place that takes no more. Without a file's name it is standard output that it speaks of.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -62,11 +60,7 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
     """Run a command; whatever goes wrong becomes a line and an exit status."""
     _furnish()
     try:
-        with suppress(ValueError):  # not the main thread: then somebody else answers for signals
-            for name in _ENDINGS:
-                number = getattr(signal, name)
-                if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup a closed terminal ends nothing
-                    signal.signal(number, _interrupt)
+        _signals.take(_interrupt)
         try:
             status = command()
         except SystemExit as ended:  # argparse has shown its help

@@ -19,16 +19,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from lineread import config
 from lineread.cli import door, options
 
 if TYPE_CHECKING:
     from datetime import date
 
     from lineread.server.access.keys import Key
-
-#: The key file where no other is named.
-FILE = os.path.join("~", ".config", "lineread", "keys.toml")
-
 
 _ACTIONS = {
     "list": "list the keys",
@@ -42,7 +39,7 @@ _ACTIONS = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [options] [list | new NAME | disable NAME | enable NAME | remove NAME]"
-    _add_common(parser, FILE)
+    _add_common(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog, title="actions")
     for action, what in _ACTIONS.items():
         part = actions.add_parser(action, help=what, description=f"{what[0].upper()}{what[1:]}.")
@@ -50,14 +47,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
             part.add_argument("name", help="the key's name: a-z, 0-9, - and _")
         if action == "new":
             _add_limits(part)
-        _add_common(part, argparse.SUPPRESS)
+        _add_common(part)
+    parser.set_defaults(file=config.key_file(), json=False)
 
 
-def _add_common(parser: argparse.ArgumentParser, default: str) -> None:
-    """Options that go before an action or after it."""
-    parser.add_argument("--file", metavar="FILE", default=default, help=f"the key file (default: {FILE})")
-    as_json = False if default == FILE else default
-    parser.add_argument("--json", action="store_true", default=as_json, help="print the result as JSON")
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Options that go before an action or after it. The later place has no defaults, which would win."""
+    file, home = config.key_file(), os.path.expanduser("~")
+    shown = file.replace(home, "~", 1) if file.startswith(os.path.join(home, "")) else file
+    about = f"the key file (default: {shown})".replace("%", "%%")
+    parser.add_argument("--file", metavar="FILE", default=argparse.SUPPRESS, help=about)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON")
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
   lineread serve                                   for this machine alone: any key is taken, or none
   lineread serve --port 0 -e builtin               at any free port, without the cloud
-  lineread keys new alice && lineread serve --host 0.0.0.0 --keys ~/.config/lineread/keys.toml
+  lineread keys new alice --file keys.toml && lineread serve --host 0.0.0.0 --keys keys.toml
 
 It prints where it is, and three commands to try it with. Its log is one JSON object a line on standard error; neither
 texts nor keys are in it. SIGTERM or Ctrl-C stops it: it takes no new work and ends what runs; once more ends it at
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DEFAULTS = Options()
+#: Most digits of a number.
+_DIGITS = 9
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -93,8 +95,10 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415 - neither help nor a mistake needs any of this
 
     from lineread.server import service  # noqa: PLC0415
+    from lineread.server.access import entrance  # noqa: PLC0415
     from lineread.server.sight.journal import Journal  # noqa: PLC0415
 
+    entrance.check(chosen)  # before anything is opened or written
     journal = Journal()
     client = Client(
         **options.settings(arguments),
@@ -111,7 +115,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     """What these arguments, and the environment's keys, ask for."""
     from lineread.server.access import keys  # noqa: PLC0415 - as above
 
-    variable = os.environ.get(keys.VARIABLE)
+    variable = config.server_keys()
     names = ("host", "port", "public_url", "strict", "max_requests", "max_characters", "grace", "warm")
     return Options(
         **{name: getattr(arguments, name) for name in names},
@@ -129,16 +133,15 @@ def _tell(text: str) -> None:
         print(text, flush=True)
 
 
-def _number(least: int, most: int | None = None) -> Callable[[str], int]:
+def _number(least: int, most: int = 10**_DIGITS - 1) -> Callable[[str], int]:
     """A parser of whole numbers within bounds."""
 
     def parse(text: str) -> int:
         import argparse  # noqa: PLC0415 - loaded by now
 
-        if text.isascii() and text.isdigit() and least <= int(text[:9]) and (most is None or int(text[:9]) <= most):
-            return int(text[:9])
-        bounds = f"from {least} to {most}" if most is not None else f"from {least}"
-        raise argparse.ArgumentTypeError(f"takes a whole number {bounds}")
+        if text.isascii() and text.isdigit() and len(text) <= _DIGITS and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"takes a whole number from {least} to {most}")
 
     return parse
 

@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
 
-from lineread.errors import LinereadError, NotServed
+from lineread.errors import HttpError, LinereadError, NotServed
 from lineread.server.access.entrance import Entrance
 from lineread.server.dialects import dashscope, openai
 from lineread.server.reference.document import Reference
-from lineread.server.sight.account import Sight
 from lineread.server.sight.health import Health
+from lineread.server.sight.tracker import Tracker
 from lineread.server.sight.visit import VISIT, visit_of
 from lineread.server.sound.files import Audio
-from lineread.server.transport.reading import HttpError, Reading, later
+from lineread.server.transport.reading import Reading, later
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from lineread.server.desk import Desk
+    from lineread.server.sight.journal import Journal
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,19 +42,18 @@ _NAME: Final = "lineread"
 _REQUEST_ID: Final = "x-request-id"
 
 
-def application(desk: Desk, doors: Doors | None = None) -> web.Application:
+def application(desk: Desk, doors: Doors) -> web.Application:
     """Everything that one server answers.
 
     Args:
         desk: Has requests spoken.
-        doors: What the requests go through; by default doors that log nothing.
+        doors: What the requests go through. The connections have to lead to them as well: only there requests end.
 
     Raises:
         ConfigError: The server would be open to more than its options say they mean.
     """
-    doors = doors or Doors(desk, Sight(desk, DIALECTS))
     app = web.Application(middlewares=[doors.record, doors.errors], client_max_size=desk.options.max_body)
-    parts = (doors.dashscope, doors.openai, Audio(desk.shelf), Reference(), Health(desk, doors.sight.metrics))
+    parts = (doors.dashscope, doors.openai, Audio(desk.shelf), Reference(), Health(desk, doors.tracker.metrics))
     for part in parts:
         app.add_routes([_inviting_later(route) for route in part.routes()])
     app.on_response_prepare.append(doors.dress)
@@ -67,26 +67,26 @@ class Doors:
 
     Args:
         desk: Has requests spoken.
-        sight: Sees them.
+        journal: Takes the log.
 
     Attributes:
-        sight: Sees the requests.
+        tracker: Knows which requests are running.
     """
 
-    def __init__(self, desk: Desk, sight: Sight) -> None:
+    def __init__(self, desk: Desk, journal: Journal) -> None:
         self._desk = desk
-        self.sight = sight
+        self.tracker = Tracker(desk, DIALECTS, journal)
         self.dashscope = dashscope.Dashscope(desk)
         self.openai = openai.OpenAI(desk)
 
     @web.middleware
     async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Keep the record of a request. It ends when the answer was sent, which is not here: see :meth:`sent`."""
-        visit = self.sight.begin(request)
+        visit = self.tracker.begin(request)
         try:
             response = await handler(request)
         except (asyncio.CancelledError, ConnectionError):
-            self.sight.cut(request)
+            self.tracker.cut(request)
             raise
         visit.status = response.status
         return response
@@ -117,53 +117,47 @@ class Doors:
         if self._desk.closing:
             _close_after(response)
 
-    def broken(
-        self, http: web.BaseRequest, error: BaseException | None, opening: bytes, *, parsed: bool
-    ) -> web.StreamResponse:
-        """Answer what never came to the doors, or got past them.
+    def unparsed(self, http: web.BaseRequest, opening: bytes) -> web.StreamResponse:
+        """Answer what is no HTTP, and so never came to the doors.
 
         Args:
-            http: The request, as far as there is one.
-            error: What is wrong.
-            opening: The connection's first bytes; they tell the dialect, where the request does not.
-            parsed: It was a request; otherwise it was no HTTP.
+            http: Stands for the request.
+            opening: The connection's first bytes; they tell the dialect.
         """
         path = dashscope.PREFIX if f" {dashscope.PREFIX}".encode() in opening else "/"
+        self.tracker.begin_unrouted(http, path)
+        return _last(self._refused(http, path, HttpError("That is no HTTP request.", remedy="Correct its head.")))
+
+    def escaped(self, http: web.BaseRequest, error: BaseException) -> web.StreamResponse:
+        """Answer an error that got past the doors, or is theirs."""
         if VISIT not in http:
-            self.sight.begin(http, path=path)
-        if parsed:
-            self.sight.report(error or RuntimeError(), visit_of(http))
-            response = self._refused(http, path, _bug())
-        else:
-            response = self._refused(
-                http, path, HttpError(400, "That is no HTTP request.", remedy="Correct its head.", code="bad_http")
-            )
-        response.headers[hdrs.SERVER] = _NAME
-        _close_after(response)
-        return response
+            self.tracker.begin_unrouted(http, http.path)
+        self.tracker.report(error, visit_of(http))
+        return _last(self._refused(http, http.path, _bug()))
 
     def dressed(self, http: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
         """The answer to send: what the library answered before the doors, in the right words."""
         if VISIT in http or not isinstance(response, web.HTTPError):
             return response
-        self.sight.begin(http)
+        self.tracker.begin_unrouted(http, http.path)
         return self._answered(http, response)
 
-    def sent(self, http: web.BaseRequest, response: web.StreamResponse, *, whole: bool) -> None:
-        """The answer was sent; or, where it is not whole, its client left before that."""
+    def sent(self, http: web.BaseRequest, response: web.StreamResponse) -> None:
+        """The answer was sent to its end."""
         visit = visit_of(http)
-        if not whole:
-            self.sight.cut(http)
-            return
         visit.status = response.status
         if isinstance(response, web.FileResponse) and http.method != hdrs.METH_HEAD:
             visit.sent = response.content_length or 0  # the system sends files past the counter
-        self.sight.end(http)
+        self.tracker.end(http)
+
+    def cut(self, http: web.BaseRequest) -> None:
+        """The answer was not sent to its end."""
+        self.tracker.cut(http)
 
     def _failed(self, http: web.Request, error: Exception) -> web.StreamResponse:
         """Answer a bug; or break the answer off, if it has begun."""
         visit = visit_of(http)
-        self.sight.report(error, visit)
+        self.tracker.report(error, visit)
         if http.writer.output_size:
             visit.failed(_bug())
             raise ConnectionAbortedError("the answer cannot be ended") from error
@@ -176,16 +170,17 @@ class Doors:
             if http.method == hdrs.METH_OPTIONS:
                 return web.Response(status=204, headers={hdrs.ALLOW: methods})
             error = HttpError(
-                405, "This address does not take that method.", remedy=f"It takes {methods}.", code="wrong_method"
+                "This address does not take that method.",
+                remedy=f"It takes {methods}.",
+                code="wrong_method",
+                status=answer.status,
             )
             response = self._refused(http, http.path, error)
             response.headers[hdrs.ALLOW] = methods
             return response
         if answer.status == 404:
             return self._refused(http, http.path, NotServed("There is nothing at this address.", remedy="See /docs."))
-        error = HttpError(
-            answer.status, f"{answer.reason}.", remedy="Correct the head of the request.", code="bad_http"
-        )
+        error = HttpError(f"{answer.reason}.", remedy="Correct the head of the request.", status=answer.status)
         return self._refused(http, http.path, error)
 
     def _refused(self, http: web.BaseRequest, path: str, error: LinereadError) -> web.StreamResponse:
@@ -203,7 +198,7 @@ def _check_target(http: web.Request) -> None:
     """Refuse a target with a host in it: the library would take that for the server's name, whatever Host says."""
     if not http.raw_path.startswith(("/", "*")):
         raise HttpError(
-            400, "This server is no proxy.", remedy="Ask for a path, and name the host in Host.", code="no_proxy"
+            "This server is no proxy.", remedy="Ask for a path, and name the host in Host.", code="no_proxy"
         )
 
 
@@ -215,6 +210,13 @@ def _bug() -> LinereadError:
 
 def _is_gone(http: web.Request) -> bool:
     return http.transport is None or http.transport.is_closing()
+
+
+def _last(response: web.StreamResponse) -> web.StreamResponse:
+    """An answer that comes past the doors; after it the connection is closed."""
+    response.headers[hdrs.SERVER] = _NAME
+    _close_after(response)
+    return response
 
 
 def _close_after(response: web.StreamResponse) -> None:

@@ -3,19 +3,22 @@
 Owns who may ask for what and how much is done at once. It stands on the client, so what it speaks goes the same way
 as a call of the library: plan, cache, engine, audio. Dialects give it a request and get chunks.
 
-What counts against a key's limits: each request for speech that got a seat counts for its minute, also one that the
-cache answers or that turns out to be wrong. For its day count the billed characters that had to be spoken. They are
-taken for the whole text when work begins, and when it ends those are given back that came from the cache or were never
-begun. So what is stored is free, also for a key that has nothing left. Who leaves in the middle pays for what may have
-been spoken ahead of him, too: it is stored, and he could come back for it.
+What counts against a key's limits: each order that got a seat counts for its minute, also one that the cache answers
+or that turns out to be wrong. For its day count the billed characters that had to be spoken. They are taken for the
+whole text when work begins, and when it ends those are given back that came from the cache or were never begun. So what
+is stored is free, also for a key that has nothing left. Who leaves in the middle, or before the first sound, pays for
+what is spoken ahead of him, too: it is stored, and he could come back for it. What fails before its first sound costs
+nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from lineread.ahead import DEPTH
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from lineread.server.options import Options
     from lineread.server.sight.visit import Visit
     from lineread.server.sound import shelf as shelves
-    from lineread.speech import Chunk, Request
+    from lineread.speech import Chunk, Request, Segment
 
 #: Below the state directory: the characters that each key had spoken today.
 _LEDGER: Final = os.path.join("server", "characters")
@@ -52,6 +55,7 @@ class Order:
         tally: What its chunks add up to, as far as they have come.
         spoken: Billed characters of the segments that had to be spoken, the one that was begun last included.
         reached: The end, in the text, of the last segment that was begun.
+        waiting: Whoever asked waits for its next chunk, or left while waiting.
         whole: All of it has come.
     """
 
@@ -60,23 +64,30 @@ class Order:
     tally: Tally = field(default_factory=Tally)
     spoken: int = 0
     reached: int = 0
+    waiting: bool = False
     whole: bool = False
+    _segments: Iterator[Segment] = field(init=False, repr=False)
+    _ahead: deque[tuple[int, int]] = field(default_factory=deque, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._segments = self.job.plan.segments()
 
     @property
     def owed(self) -> int:
         """Billed characters that count for the key's day."""
-        if self.whole or not self.spoken:
+        if self.whole or not (self.spoken or self.waiting):
             return self.spoken
-        limits = self.job.plan.limits
-        ahead = self.reached + limits.concurrency * DEPTH * limits.characters
-        return self.spoken + billed_characters(self.job.request.text[self.reached : ahead])
+        return self.spoken + sum(characters for start, characters in self._ahead if start >= self.reached)
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """Its sound, as it comes. However it ends, the visit knows what became of it."""
         begun = False
+        self._look_ahead()
+        self.waiting = True  # it waits in earnest only where something has to be spoken
         try:
             async with aclosing(self.job.chunks()) as chunks:
                 async for chunk in chunks:
+                    self.waiting = False
                     self.visit.heard()
                     self.tally.add(chunk)
                     if not begun and not (chunk.facts is not None and chunk.facts.cached):
@@ -84,9 +95,24 @@ class Order:
                     begun = chunk.facts is None
                     self.reached = chunk.span[1]
                     self.whole = chunk.final
+                    if not begun:
+                        self._look_ahead()
                     yield chunk
+                    await asyncio.sleep(0)  # a book that is stored comes without a pause; the others have their turn
+                    self.waiting = True
+        except Exception:
+            self.waiting = False
+            raise
         finally:
             self._tell()
+
+    def _look_ahead(self) -> None:
+        """Note what the segments cost that are about to be spoken ahead of the reader: nothing if stored by now."""
+        while self._ahead and self._ahead[0][0] < self.reached:
+            self._ahead.popleft()
+        window = self.job.plan.limits.concurrency * DEPTH
+        for segment in islice(self._segments, window - len(self._ahead)):
+            self._ahead.append((segment.start, 0 if _is_stored(self.job, segment) else billed_characters(segment.text)))
 
     def _tell(self) -> None:
         visit, tally = self.visit, self.tally
@@ -182,7 +208,7 @@ class Desk:
                 try:
                     yield order
                 finally:
-                    if not (order.spoken or visit.cached):
+                    if not (order.owed or visit.cached):
                         visit.characters = 0  # it failed before anything was billed
 
     async def file(self, order: Order, sample_rate: int | None) -> str:
@@ -253,7 +279,7 @@ class Desk:
         try:
             entry = self._ledger.take(key.name, order.job.plan.characters, key.characters_per_day)
         except LimitReached:
-            if not self._is_stored(order.job):
+            if not all(_is_stored(order.job, segment) for segment in order.job.plan.segments()):
                 raise
             entry = None
         try:
@@ -261,11 +287,6 @@ class Desk:
         finally:
             if entry is not None:
                 self._ledger.settle(entry, order.owed)
-
-    def _is_stored(self, job: Job) -> bool:
-        """Whether the cache has all of it."""
-        cache = self.client.cache
-        return cache is not None and all(cache.holds(job.studio.key(segment)) for segment in job.plan.segments())
 
     def _file_name(self, order: Order, sample_rate: int | None) -> str | None:
         if self.client.cache is None:
@@ -285,6 +306,12 @@ class Desk:
         if len(self._lengths) >= _LENGTHS:
             del self._lengths[next(iter(self._lengths))]
         self._lengths[name] = seconds
+
+
+def _is_stored(job: Job, segment: Segment) -> bool:
+    """Whether the cache has that segment of it."""
+    cache = job.studio.cache
+    return cache is not None and cache.holds(job.studio.key(segment))
 
 
 def _asked_for(order: Order, name: str | None) -> str | None:

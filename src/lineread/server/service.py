@@ -14,15 +14,15 @@ import signal
 import socket
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from lineread import _signals
 from lineread.errors import ConfigError
-from lineread.server.app import DIALECTS, Doors, application
+from lineread.server.app import Doors, application
 from lineread.server.banner import banner
 from lineread.server.desk import Desk
-from lineread.server.sight.account import Sight
 from lineread.server.sight.journal import Journal, collecting
 from lineread.server.sound import shelf
 from lineread.server.transport import connection
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from lineread.client import Client
     from lineread.server.options import Options
+    from lineread.server.sight.tracker import Tracker
 
 #: Connections that may wait to be accepted.
 _BACKLOG: Final = 1024
@@ -39,7 +40,6 @@ _BACKLOG: Final = 1024
 _CUT: Final = 2.0
 #: Files that may be open beside the connections.
 _SPARE_FILES: Final = 256
-_STOPPING: Final = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,13 @@ class Service:
 
     Attributes:
         desk: What takes its requests.
+        tracker: Knows which are running.
         host: Address that it listens at.
         port: Its port.
     """
 
     desk: Desk
+    tracker: Tracker
     host: str
     port: int
 
@@ -70,7 +72,7 @@ async def serve(client: Client, options: Options, tell: Callable[[str], None], j
         ConfigError: It cannot start as it is set up.
         KeyboardInterrupt: It was told to stop once more, and has cut off what was running.
     """
-    with _signals() as (stop, hurry):
+    with _told_to_stop() as (stop, hurry):
         async with running(client, options, journal, hurry) as service:
             tell(banner(service.desk, service.host, service.port))
             await stop.wait()
@@ -99,7 +101,8 @@ async def running(
         listeners = stack.enter_context(listening(options))
         stack.enter_context(collecting(journal, asyncio.get_running_loop()))
         desk = Desk(client, _shelf(client, options), options)
-        doors = Doors(desk, Sight(desk, DIALECTS, journal))
+        stack.callback(desk.shelf.close)
+        doors = Doors(desk, journal)
         _allow_files(options.max_connections)
         runner = web.AppRunner(application(desk, doors), handler_cancellation=True, shutdown_timeout=_CUT)
         await runner.setup()
@@ -114,21 +117,21 @@ async def running(
         if options.warm:
             engine.warm()
         try:
-            yield Service(desk, options.host, listeners[0].getsockname()[1])
+            yield Service(desk, doors.tracker, options.host, listeners[0].getsockname()[1])
         finally:
             for server in servers:
                 server.close()
             desk.closing = True
-            await _drain(doors.sight, options.grace, hurry or asyncio.Event())
+            await _drain(doors.tracker, options.grace, hurry or asyncio.Event())
 
 
-async def _drain(sight: Sight, grace: float, hurry: asyncio.Event) -> None:
+async def _drain(tracker: Tracker, grace: float, hurry: asyncio.Event) -> None:
     """Wait for the requests that are running, as long as they may; then cut them off."""
-    waits = [asyncio.create_task(sight.idle()), asyncio.create_task(hurry.wait())]
+    waits = [asyncio.create_task(tracker.idle()), asyncio.create_task(hurry.wait())]
     await asyncio.wait(waits, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
-    if cut := [*sight.stop()]:
+    if cut := [*tracker.stop()]:
         await asyncio.wait(cut, timeout=_CUT)
 
 
@@ -218,14 +221,13 @@ def _not_listening(host: str, port: int, error: OSError) -> ConfigError:
 
 
 @contextmanager
-def _signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+def _told_to_stop() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
     """Two events: the first signal to stop sets the first one, the next signal the second.
 
     After that one, and when the context is left, signals do again what they did before.
     """
     loop = asyncio.get_running_loop()
     stop, hurry = asyncio.Event(), asyncio.Event()
-    before: dict[int, Any] = {}
 
     def restore() -> None:
         while before:
@@ -241,10 +243,7 @@ def _signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
     def interrupt(*_: object) -> None:
         loop.call_soon_threadsafe(heed)  # the loop may be asleep
 
-    with suppress(ValueError):  # not the main thread: then somebody else answers for signals
-        for name in _STOPPING:
-            number = getattr(signal, name)
-            before[number] = signal.signal(number, interrupt)
+    before = _signals.take(interrupt)
     try:
         yield stop, hurry
     finally:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lineread.text.breaks import Break
 from lineread.text.characters import DENSE, VOICED, is_dense, is_hangul, skip_space
 from lineread.text.clauses import clause_at, kind_before
-from lineread.text.graphemes import is_joined
+from lineread.text.graphemes import LONGEST, is_joined
 from lineread.text.protection import ATOM, begins_phrase, is_glued, may_part
 
 if TYPE_CHECKING:
@@ -206,12 +206,12 @@ class Cut:
         return whole
 
     def _scrap(self, whole: set[int]) -> int:
-        """A place that leaves a piece without words; or where the first grapheme ends, should that be too long."""
+        """A place that leaves a piece without words; or in the first grapheme, if that alone is too long."""
         ends = [at for at in range(self._reach, self._lead, -1) if not self._is_joined(at)]
         if ends:
             return next((at for at in ends if at not in whole), ends[0])
-        at = self._reach + 1
-        while at < len(self._text) and self._is_joined(at):
+        at, longest = self._reach, min(self._lead + max(self._limit, LONGEST), len(self._text))
+        while at < longest and self._is_joined(at):
             at += 1
         return at
 

@@ -1,6 +1,7 @@
 """What readers take for one character, and a cut never parts.
 
-Owns the rules of Unicode Annex 29 that matter to a voice: marks on letters, emoji sequences, flags, Hangul, conjuncts.
+Owns the rules of Unicode Annex 29 that matter to a voice: marks on letters, emoji sequences, flags, Hangul, conjuncts;
+and how long such a character can be, since these rules alone would make one of any number of marks.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ import unicodedata
 
 from lineread.text.characters import is_hangul
 from lineread.text.marks import LINE_ENDS
+
+#: Most code points of a grapheme that is kept whole although it is longer than a piece may be. Unicode's stream-safe
+#: format (Annex 15) has 30 marks at most behind a letter; the longest emoji has half of that.
+LONGEST = 32
 
 
 def is_joined(text: str, at: int, floor: int) -> bool:

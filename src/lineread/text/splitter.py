@@ -42,7 +42,8 @@ def split(text: str, limit: int, *, by_sentence: bool = False, first: int | None
 
     Args:
         text: Any text, in any language. Blank text has no pieces.
-        limit: Most characters of a piece, white space around it not counted. Only a single grapheme may be longer.
+        limit: Most characters of a piece, white space around it not counted. Only a single grapheme may be
+            longer, up to 32 characters; there it is cut as well.
         by_sentence: One piece for each sentence and line; otherwise as few pieces as possible.
         first: Most characters of the first piece, as far as a clause ends there: what is cut off early can be heard
             early. Where none does, the first piece is the first clause, or the first sentence.

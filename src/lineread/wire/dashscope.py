@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 PATH: Final = "/services/aigc/multimodal-generation/generation"
 
 _SAID_LIMIT: Final = 200
+#: Seconds; a header that asks for more is not meant.
+_LONGEST_WAIT: Final = 86_400
 _WRAPPED: Final = r"(?s)<(\d{3})>\s*([\w.]+)\s*:\s*(.*)"
 _CHECK_URL: Final = "Check the base URL: it looks like https://dashscope.aliyuncs.com/api/v1."
 _LATER: Final = "Try again later; what is already spoken is kept."
@@ -256,11 +258,18 @@ def error_from(
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds that the headers ask to wait before the next try; None if they ask nothing that can be understood.
 
+    More than a day is no wait that anybody means: it is not understood.
+
     Args:
         headers: The response's; names in any case, if the mapping takes them so.
         now: Seconds since the epoch. A date is taken from the reply's own ``Date`` where it has one, since the clocks
             of the two sides may differ.
     """
+    wait = _wait(headers, now)
+    return wait if wait is not None and wait <= _LONGEST_WAIT else None
+
+
+def _wait(headers: Mapping[str, str], now: float) -> float | None:
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()
         if value.isascii() and value.replace(".", "", 1).isdigit():

@@ -1,10 +1,10 @@
 """The server's half of DashScope's HTTP dialect: what clients send, and what they are answered.
 
-Owns the reading of a request body, the shapes of replies and events, and the table that says an error in the service's
+Owns what a request body means, the shapes of replies and events, and the table that says an error in the service's
 words. No I/O. Source: the service's references and error page of 2026, recorded exchanges, and what each version of
 its SDK was seen to send and to understand.
 
-Which models, voices and lengths there are is not known here: see ``server.rules``.
+Which models, voices and lengths there are is not known here: see ``server.dialects.dashscope.rules``.
 """
 
 from __future__ import annotations
@@ -13,25 +13,19 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lineread.errors import EngineError, LimitReached, MalformedRequest, Throttled
-from lineread.fields import DASHSCOPE_ONLY, GENERATE, Field
+from lineread.errors import EngineError, LimitReached, Throttled
+from lineread.fields import DASHSCOPE_ONLY, GENERATE, REQUIRED, Field
 from lineread.speech import Request
+from lineread.wire.body import FieldError, check_name, check_rate, json_object, value
 from lineread.wire.dashscope import PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from lineread.errors import LinereadError
 
 #: The service's names of file formats, and ours.
 FORMATS: Final = {"wav": "wav", "mp3": "mp3", "pcm": "pcm", "opus": "ogg", "ogg": "ogg", "flac": "flac"}
-#: Samples a second that a format can hold, where it cannot hold all.
-SAMPLE_RATES: Final = {
-    "ogg": (8_000, 12_000, 16_000, 24_000, 48_000),
-    "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
-}
-#: Most characters of a model's or a voice's name; a longer one is nobody's.
-_LONGEST_NAME: Final = 200
 #: What a client that is wrong here should do.
 SERVES: Final = f"This server speaks Qwen TTS over HTTP: POST /api/v1{PATH}, with a model such as qwen3-tts-flash."
 _VOICES: Final = "GET /v1/audio/voices lists the voices."
@@ -85,21 +79,6 @@ class Refusal(NamedTuple):
         return head.encode() + b"data:" + _json(body) + b"\n\n"
 
 
-class FieldError(MalformedRequest):
-    """A field of the body is missing or cannot be taken.
-
-    Args:
-        place: Where it is, such as ``parameters.volume``.
-        remedy: What it may be.
-        said: The service's words, where it has some for this case.
-    """
-
-    def __init__(self, place: str, remedy: str, *, said: Said | None = None) -> None:
-        super().__init__(f"{place} cannot be taken.", remedy=remedy)
-        words = f"Required parameter({place}) missing or invalid, please check the request parameters."
-        self.said = (said or Said(400, "InvalidParameter", words))._replace(instead=remedy)
-
-
 class Asked(NamedTuple):
     """What a client asks for.
 
@@ -119,20 +98,20 @@ def decode(body: bytes) -> Asked:
         body: JSON in UTF-8.
 
     Raises:
-        MalformedRequest: It is none; a :class:`FieldError` names the field.
+        FieldError: It is none; the error names the field.
     """
-    fields = _object(body)
-    model = _name("model", fields.get("model"), _NO_MODEL)
+    fields = json_object(body)
+    model = _name("model", fields.get("model"))
     asked = _part(fields, "input")
     if not asked:
-        raise FieldError("input", "Send input.text and input.voice.", said=_NO_INPUT)
+        raise FieldError("input", _MISSING, "Send input.text and input.voice.")
     parts = {"input": asked, "parameters": _part(fields, "parameters")}
     values = {field.name: _value(field, parts) for field in FIELDS}
     form = FORMATS[values["response_format"]]
-    _check_rate(values["sample_rate"], form)
+    check_rate(values["sample_rate"], form)
     request = Request(
         text=_text(asked.get("text")),
-        voice=_name("input.voice", _found("voice", parts)[1]),
+        voice=_name("voice", _found("voice", parts)[1], "input.voice"),
         language_type=values["language_type"],
         instruction=(values["instructions"] or values["instruction"] or "").strip() or None,
         model=model,
@@ -144,11 +123,18 @@ def decode(body: bytes) -> Asked:
     return Asked(request, values["sample_rate"])
 
 
-def wrong_length(text: str, limit: int) -> FieldError:
-    """What is said of a text that is empty, or has more characters than that."""
-    words = f"Range of input length should be [1, {limit}]."
-    remedy = f"The text has {len(text)} characters." if text.strip() else "The text is empty."
-    return FieldError("input.text", remedy, said=Said(400, "InvalidParameter", words))
+class LengthError(FieldError):
+    """A text is empty, or longer than it may be.
+
+    Args:
+        text: The text.
+        limit: Most characters that it may have.
+    """
+
+    def __init__(self, text: str, limit: int) -> None:
+        remedy = f"The text has {len(text)} characters." if text.strip() else "The text is empty."
+        super().__init__("input.text", "invalid_value", remedy)
+        self.limit = limit
 
 
 def encode_reply(*, request_id: str, url: str, expires_at: int, characters: int) -> bytes:
@@ -187,7 +173,7 @@ def refusal(error: LinereadError) -> Refusal:
     The code that the service itself gave for a relayed call is kept, but for those that are about the key and the
     set-up of this server: its clients would look for the mistake in their own.
     """
-    said = error.said if isinstance(error, FieldError) else _said(error)
+    said = _said_of_field(error) if isinstance(error, FieldError) and error.place else _said(error)
     status, code, words = said.status or error.http_status, said.code, said.message
     if error.service_code and not said.instead:
         code = error.service_code
@@ -197,117 +183,42 @@ def refusal(error: LinereadError) -> Refusal:
     return Refusal(status, code, f"{words} {ours}".strip(), _headers(status, error))
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body.
-
-    Raises:
-        MalformedRequest: There is none, or one that can be read in more than one way.
-    """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise MalformedRequest("The body is not UTF-8.", remedy="Encode the JSON in UTF-8.") from None
-    try:
-        fields = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unambiguous)
-    except (ValueError, RecursionError):
-        raise MalformedRequest("The body is not JSON.", remedy="Check its brackets, quotes and commas.") from None
-    if not isinstance(fields, dict):
-        raise MalformedRequest("The body is not a JSON object.", remedy="Send an object with model and input.")
-    return fields
-
-
-def _no_number(constant: str) -> float:
-    """Refuse NaN and infinities, which Python reads and JSON does not have."""
-    raise ValueError(constant)
-
-
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise MalformedRequest("An object of the body has a field twice.", remedy="Send each field once.")
-    return fields
-
-
 def _part(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     part = fields.get(name)
     if part is None:
         return {}
     if not isinstance(part, dict):
-        raise FieldError(name, "It must be an object.")
+        raise FieldError(name, "invalid_type", "It must be an object.")
     return part
 
 
 def _found(name: str, parts: Mapping[str, Mapping[str, Any]]) -> tuple[str, Any]:
     """Where a field is and what it says, in ``input`` first: clients and documents disagree. Null is as nothing."""
     for part, fields in parts.items():
-        value = fields.get(name)
-        if value is not None:
-            return f"{part}.{name}", value
+        raw = fields.get(name)
+        if raw is not None:
+            return f"{part}.{name}", raw
     return name, None
 
 
 def _value(field: Field, parts: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: ANN401 - as the field's kind says
-    """A field's value, or its default. An empty string is as good as nothing."""
-    place, value = _found(field.name, parts)
-    if value is None or (value == "" and field.kind == "string"):
-        return field.default
-    if not _KINDS[field.kind](value):
-        raise FieldError(place, f"It must be of the type {field.kind}.")
-    if isinstance(value, str):
-        _check_characters(place, value)
-    if field.choices and value not in field.choices:
-        raise FieldError(place, f"Choose one of {field.limits}.")
-    if field.least is not None and field.most is not None and not field.least <= value <= field.most:
-        raise FieldError(place, f"Give a number from {field.limits}.")
-    return int(value) if field.kind == "integer" else value
+    place, raw = _found(field.name, parts)
+    return value(field, raw, place)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _text(raw: object) -> str:
+    """The text. It may be empty here: the service's words for that are about the length, and come later."""
+    field = GENERATE.field("text")
+    text: str = value(field if raw is None else field._replace(default=""), raw, "input.text")
+    return text
 
 
-_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
-    "string": lambda value: isinstance(value, str),
-    "boolean": lambda value: isinstance(value, bool),
-    "number": _is_number,
-    # JSON has one kind of number: 50.0 is an integer.
-    "integer": lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()),
-}
-
-
-def _check_characters(place: str, value: str) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        remedy = "It holds half a character (a lone surrogate): decode it from the right encoding."
-        raise FieldError(place, remedy) from None
-
-
-def _check_rate(sample_rate: int | None, form: str) -> None:
-    rates = SAMPLE_RATES.get(form)
-    if rates and sample_rate is not None and sample_rate not in rates:
-        raise FieldError("sample_rate", f"Choose one of {', '.join(map(str, rates))} for this format.")
-
-
-def _text(value: object) -> str:
-    if value is None:
-        raise FieldError("input.text", "Give the words to speak.")
-    if not isinstance(value, str):
-        raise FieldError("input.text", "It must be a string.")
-    _check_characters("input.text", value)
-    return value
-
-
-def _name(place: str, value: object, said: Said | None = None) -> str:
+def _name(ours: str, raw: object, place: str = "") -> str:
     """A name that has to be there."""
-    if value is None or value == "":
-        raise FieldError(place, "It is missing.", said=said)
-    if not isinstance(value, str):
-        raise FieldError(place, "It must be a string.")
-    if len(value) > _LONGEST_NAME:
-        raise FieldError(place, f"No name has more than {_LONGEST_NAME} characters.")
-    _check_characters(place, value)
-    return value
+    field = GENERATE.field(ours)._replace(default=REQUIRED)
+    name: str = value(field, None if raw == "" else raw, place)
+    check_name(name, place or ours)
+    return name
 
 
 def _field(ours: str, **changes: Any) -> Field:  # noqa: ANN401 - whatever a field holds
@@ -341,8 +252,8 @@ def _reply(output: dict[str, Any], request_id: str, characters: int) -> dict[str
     return {"output": output, "usage": {"characters": characters}, "request_id": request_id}
 
 
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def _json(answer: object) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _headers(status: int, error: LinereadError) -> dict[str, str]:
@@ -354,6 +265,17 @@ def _headers(status: int, error: LinereadError) -> dict[str, str]:
     if status in _RETRIED and not error.retryable:
         headers["x-should-retry"] = "false"
     return headers
+
+
+def _said_of_field(error: FieldError) -> Said:
+    """The service's words for a field, and then what it may be."""
+    words = f"Required parameter({error.place}) missing or invalid, please check the request parameters."
+    if isinstance(error, LengthError):
+        words = f"Range of input length should be [1, {error.limit}]."
+    said = Said(400, "InvalidParameter", words)
+    if error.kind == _MISSING:
+        said = {"model": _NO_MODEL, "input": _NO_INPUT}.get(error.place, said)
+    return said._replace(instead=error.remedy)
 
 
 def _said(error: LinereadError) -> Said:
@@ -375,6 +297,8 @@ def _names(error: LinereadError) -> Iterable[str]:
 _NO_SOUND: Final = b'"data":""'
 #: Statuses after which the service's own SDK makes a call again.
 _RETRIED: Final = (408, 409, 429, 500, 502, 503, 504)
+#: Fields whose absence the service has words of its own for.
+_MISSING: Final = "missing_required_parameter"
 _NO_MODEL: Final = Said(400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.')
 _NO_INPUT: Final = Said(400, "BadRequest.EmptyInput", "Required input parameter missing from request.")
 _FIELD: Final = Said(

@@ -1,6 +1,6 @@
 """OpenAI's speech dialect: what clients send, and what they are answered.
 
-Owns the reading of a request body, the shapes of events, and the table that says an error in OpenAI's words. No I/O.
+Owns what a request body means, the shapes of events, and the table that says an error in OpenAI's words. No I/O.
 Source: OpenAI's API reference of 2026, its SDK's types, and what its SDK was seen to make of answers.
 
 Beside OpenAI's own fields it takes lineread's ``language_type``, ``pitch``, ``volume``, ``take`` and ``sample_rate``,
@@ -18,20 +18,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pybase64
 
-from lineread.errors import LinereadError, MalformedRequest, ModelError, TextError, VoiceError
+from lineread.errors import LinereadError, ModelError, TextError, VoiceError
 from lineread.fields import GENERATE, OPENAI_ONLY
 from lineread.speech import Request
+from lineread.wire.body import FieldError, check_name, check_rate, json_object, value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from lineread.fields import Field
+    from collections.abc import Mapping
 
 #: OpenAI's names of file formats, and ours.
 FORMATS: Final = {"mp3": "mp3", "opus": "ogg", "aac": "aac", "flac": "flac", "wav": "wav", "pcm": "pcm"}
-#: Samples a second that every format can hold, but for Opus.
-SAMPLE_RATES: Final = (8_000, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-_OPUS_RATES: Final = (8_000, 12_000, 16_000, 24_000, 48_000)
 #: Most characters that OpenAI takes; a strict server holds clients to it.
 MAX_INPUT: Final = 4_096
 #: These do not follow instructions and send no events, say OpenAI's documents.
@@ -40,22 +36,6 @@ _OLD_MODELS: Final = ("tts-1", "tts-1-hd")
 
 #: Every field of a speech request, under the names that it has here.
 FIELDS: Final = (*(field._replace(name=field.openai) for field in GENERATE.request if field.openai), *OPENAI_ONLY)
-
-
-class FieldError(MalformedRequest):
-    """A field of the body cannot be taken.
-
-    Args:
-        message: What is wrong, without the field's value.
-        param: The field; None where the body as a whole is meant.
-        kind: OpenAI's code for it.
-        remedy: What it may be.
-    """
-
-    def __init__(self, message: str, *, param: str | None, kind: str, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
-        self.param = param
-        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +66,14 @@ def decode(body: bytes, *, strict: bool = False) -> Asked:
     Raises:
         FieldError: It is none; the error names the field.
     """
-    fields = _object(body)
+    fields = json_object(body)
     if isinstance(fields.get("voice"), dict):
         fields["voice"] = fields["voice"].get("id")
-    values = {field.name: _value(field, fields.get(field.name)) for field in FIELDS}
+    values = {field.name: value(field, fields.get(field.name)) for field in FIELDS}
+    for name in ("model", "voice", "language_type"):
+        check_name(values[name], name)
     form = FORMATS[values["response_format"]]
-    _check_rate(values["sample_rate"], form)
+    check_rate(values["sample_rate"], form)
     if strict:
         _check_documents(fields)
     instruction = (values["instructions"] or "").strip() or None
@@ -110,104 +92,30 @@ def decode(body: bytes, *, strict: bool = False) -> Asked:
     return Asked(request, form, values["sample_rate"], values["stream_format"] == "sse")
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise FieldError("The body is no JSON.", param=None, kind="invalid_json", remedy="Send JSON.") from None
-    if not isinstance(fields, dict):
-        raise FieldError("The body is no JSON object.", param=None, kind="invalid_type", remedy="Send an object.")
-    return fields
-
-
-def _value(field: Field, value: object) -> Any:  # noqa: ANN401 - as the field's kind says
-    """A field's value, or its default. Null is as good as nothing."""
-    if value is None:
-        if field.required:
-            raise _missing(field)
-        return field.default
-    if not _KINDS[field.kind](value):
-        message = f"{field.name} must be of the type {field.kind}."
-        raise FieldError(message, param=field.name, kind="invalid_type", remedy=field.meaning)
-    if field.choices and value not in field.choices:
-        raise _unfit(field.name, f"Choose one of {field.limits}.")
-    if isinstance(value, int | float) and not _within(field, value):
-        raise _unfit(field.name, f"Give a number from {field.limits}: that is as far as the voices go.")
-    if isinstance(value, str) and not (value.strip() or field.default is None):
-        raise _unfit(field.name, "It is empty.")
-    return value
-
-
-def _missing(field: Field) -> FieldError:
-    message = f"{field.name} is missing."
-    return FieldError(message, param=field.name, kind="missing_required_parameter", remedy=field.meaning)
-
-
-def _unfit(name: str, remedy: str) -> FieldError:
-    return FieldError(f"{name} has a value that it cannot have.", param=name, kind="invalid_value", remedy=remedy)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_KINDS: Final[dict[str, Callable[[object], bool]]] = {
-    "string": lambda value: isinstance(value, str),
-    "number": _is_number,
-    "integer": _is_integer,
-}
-
-
-def _within(field: Field, value: float) -> bool:
-    return field.least is None or field.most is None or field.least <= value <= field.most
-
-
-def _check_rate(sample_rate: int | None, form: str) -> None:
-    known = _OPUS_RATES if form == "ogg" else SAMPLE_RATES
-    if sample_rate is not None and sample_rate not in known:
-        raise _unfit("sample_rate", f"Choose one of {', '.join(map(str, known))} for this format.")
-
-
 def _check_documents(fields: Mapping[str, Any]) -> None:
     """Refuse what OpenAI's documents forbid and lineread can do, or need not mind."""
     for name in fields.keys() - {field.name for field in FIELDS}:
-        raise FieldError(
-            "The body has a field that is not known.",
-            param=_shown(name),
-            kind="unknown_parameter",
-            remedy="Leave it out, or ask for a server that is not strict.",
-        )
-    if fields.get("model") is None:
-        raise _missing(next(field for field in FIELDS if field.name == "model"))
+        remedy = "Leave it out, or ask for a server that is not strict."
+        raise FieldError(_shown(name), "unknown_parameter", remedy, "The body has a field that is not known.")
+    if not fields.get("model"):
+        raise FieldError("model", "missing_required_parameter", GENERATE.field("model").meaning)
     if len(fields["input"]) > MAX_INPUT:
-        raise FieldError(
-            f"input is longer than {MAX_INPUT} characters.",
-            param="input",
-            kind="string_above_max_length",
-            remedy="Send it in parts, or ask for a server that is not strict.",
-        )
+        remedy = "Send it in parts, or ask for a server that is not strict."
+        raise FieldError("input", "string_above_max_length", remedy, f"input is longer than {MAX_INPUT} characters.")
     for name in ("instructions", "stream_format"):
         if fields["model"] in _OLD_MODELS and fields.get(name) not in (None, "", "audio"):
-            raise FieldError(
-                f"{fields['model']} does not support this {name}.",
-                param=name,
-                kind="unsupported_value",
-                remedy="Use gpt-4o-mini-tts.",
-            )
+            message = f"{fields['model']} does not support this {name}."
+            raise FieldError(name, "unsupported_value", "Use gpt-4o-mini-tts.", message)
 
 
-def _shown(name: str) -> str | None:
+def _shown(name: str) -> str:
     """A field name of a client's, as far as it is fit to be shown."""
-    return name if re.fullmatch(r"[\w.-]{1,64}", name) else None
+    return name if re.fullmatch(r"[\w.-]{1,64}", name) else ""
 
 
-def encode(value: object) -> bytes:
+def encode(answer: object) -> bytes:
     """JSON, in plain ASCII: a lone surrogate in a name that is repeated would fit no other encoding."""
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return json.dumps(answer, separators=(",", ":")).encode("ascii")
 
 
 def encode_delta(audio: bytes) -> bytes:
@@ -250,7 +158,7 @@ def refusal(error: LinereadError) -> Refusal:
     headers = {}
     if status >= _RETRIED:
         headers["x-should-retry"] = "true" if error.retryable else "false"
-        if error.retry_after is not None and math.isfinite(error.retry_after):
+        if error.retry_after is not None:
             headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return Refusal(status, headers, encode(body))
 
@@ -264,7 +172,7 @@ def _type(status: int) -> str:
 def _param(error: LinereadError) -> str | None:
     """The field that an error is about."""
     if isinstance(error, FieldError):
-        return error.param
+        return error.place or None
     by_class = next((name for kind, name in _PARAMS_BY_CLASS if isinstance(error, kind)), None)
     return _PARAMS.get(error.code, by_class)
 

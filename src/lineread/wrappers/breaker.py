@@ -8,7 +8,8 @@ the next one would fare alike; ``ServiceFailed`` may be about that segment's tex
 circuit is open, segments fail at once with the error that opened it. After ``OPEN_FOR`` seconds it is half-open: one
 segment is spoken as a probe, without retries, while all others still fail at once. Sound, or an error that only an
 engine that answers can give, closes the circuit; a probe that fails as before opens it again for twice as long, at
-most ``LONGEST``. Segments that were under way when it opened go on.
+most ``LONGEST``. Segments that were under way when it opened go on; where one of them has closed the circuit before
+the probe failed, that failure counts as any other one's.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class CircuitBreaker(Wrapper):
         strikes = next((count for kind, count in STRIKES.items() if isinstance(error, kind)), 0)
         if not strikes:
             self._close()
-        elif probing:
+        elif probing and self._failure is not None:
             self._open(error, min(2 * self._period, LONGEST))
         elif self._failure is None:
             self._strikes += strikes

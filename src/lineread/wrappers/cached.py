@@ -8,18 +8,16 @@ would never be heard. So the backup has entries of its own, and they are looked 
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineread.cache import Entry
 from lineread.engines.base import Engine, Wrapper
-from lineread.speech import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from lineread.cache import Cache
-    from lineread.speech import Segment
+    from lineread.speech import Chunk, Segment
 
 
 class Cached(Wrapper):
@@ -40,27 +38,12 @@ class Cached(Wrapper):
         key = segment.key(mark)
         entry = self._cache.get(key)
         if entry is not None:
-            yield _chunk(entry, segment)
+            yield entry.chunk(segment)
             return
         made: list[Chunk] = []
         async with aclosing(self.inner.stream(segment)) as chunks:
             async for chunk in chunks:
                 made.append(chunk)
                 if chunk.facts is not None and chunk.facts.fingerprint in ("", mark):
-                    self._cache.put(key, _entry(made, segment))  # now: whoever has the last chunk may leave at once
+                    self._cache.put(key, Entry.of(made, segment))  # now: whoever has the last chunk may leave at once
                 yield chunk
-
-
-def _entry(made: list[Chunk], segment: Segment) -> Entry:
-    """A segment that is complete. Its words count from its own first character."""
-    facts = made[-1].facts
-    assert facts is not None
-    words = tuple(word for chunk in made for word in chunk.moved(-segment.text_start).words)
-    return Entry(b"".join(chunk.pcm for chunk in made), made[0].sample_rate, words, facts)
-
-
-def _chunk(entry: Entry, segment: Segment) -> Chunk:
-    """A stored segment as its only chunk; it was paid for when it was spoken."""
-    facts = replace(entry.facts, cached=True, characters=0)
-    whole = Chunk(entry.pcm, entry.sample_rate, 0, (0, len(segment.text)), entry.words, facts)
-    return whole.moved(segment.text_start)

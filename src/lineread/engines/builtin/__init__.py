@@ -30,11 +30,11 @@ from lineread import catalogue
 from lineread.engines.base import Engine, Limits
 from lineread.engines.builtin import cast, english, package
 from lineread.engines.builtin.loading import Loading
-from lineread.errors import LinereadError
+from lineread.errors import LinereadError, ServiceFailed
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
     from lineread.engines.builtin.speaker import Speaker, Spoken
@@ -98,12 +98,10 @@ class Builtin(Engine):
         waiting for it. Otherwise it is one chunk. The sound is the same.
 
         Raises:
-            EngineError: It cannot be spoken.
+            EngineError: It cannot be spoken, or the engine was closed before it was.
             ConfigError: hibari-tts is broken.
         """
-        import asyncio  # noqa: PLC0415 - the cache answers without an event loop
-
-        loop, pool = asyncio.get_running_loop(), self._pool()
+        pool = self._pool()
         take = _all_of_it if self._under_way else next
         stretches = self._speak(segment)
         mark = object()
@@ -112,7 +110,7 @@ class Builtin(Engine):
             offset = 0
             facts = None
             while facts is None:
-                spoken: Spoken = await loop.run_in_executor(pool, take, stretches)
+                spoken: Spoken = await _on_thread(pool, take, stretches)
                 facts = self._facts(segment.request) if spoken.last else None
                 words = tuple(_moved(word, segment.text_start) for word in spoken.words)
                 chunk = Chunk(spoken.pcm, SAMPLE_RATE, offset, segment.span, words, facts)
@@ -122,7 +120,7 @@ class Builtin(Engine):
             self._under_way.discard(mark)
 
     async def aclose(self) -> None:
-        """Let go of the network and the threads; a piece that is being spoken still ends."""
+        """Let go of the network and the threads. A stretch that is being made is finished; what is to follow fails."""
         threads, self._threads, self._speaker = self._threads, None, None
         if threads is not None:
             threads.shutdown(wait=False, cancel_futures=True)
@@ -168,6 +166,30 @@ class Builtin(Engine):
             model=f"{_MODEL}-{package.version()}",
             stand_in=cast.describe(request.voice),
         )
+
+
+async def _on_thread(
+    pool: ThreadPoolExecutor, take: Callable[[Iterator[Spoken]], Spoken], stretches: Iterator[Spoken]
+) -> Spoken:
+    """What is taken of the stretches, by a thread.
+
+    Raises:
+        ServiceFailed: The pool was shut down before a thread began.
+    """
+    import asyncio  # noqa: PLC0415 - the cache answers without an event loop
+
+    closed = ServiceFailed("The built-in voice was closed before it had spoken.", remedy="Speak the line again.")
+    try:
+        taken = asyncio.get_running_loop().run_in_executor(pool, take, stretches)
+    except RuntimeError:
+        raise closed from None
+    try:
+        return await taken
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise closed from None  # nobody has cancelled this task, so it was the pool
 
 
 def _all_of_it(stretches: Iterator[Spoken]) -> Spoken:

@@ -27,7 +27,6 @@ from lineread.server.sound.shelf import PLACE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from lineread.server.access.keys import Keyring
     from lineread.server.desk import Desk
     from lineread.server.options import Options
 
@@ -44,6 +43,7 @@ _PREFLIGHT_LASTS: Final = "600"
 _WAIT: Final = web.RequestKey("wait", float)
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9_-]+(?:[ \t]*,[ \t]*[A-Za-z0-9_-]+)*")
+_JSON: Final = re.compile(r"application/([\w.-]+\+)?json")
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
@@ -61,8 +61,7 @@ class Entrance:
         self._keys = desk.keys
         self._origins = frozenset(desk.options.origins)
         self._public = _public_name(desk.options)
-        check_exposure(desk.options, desk.keys)
-        _check_origins(self._origins)
+        check(desk.options)
 
     def install(self, app: web.Application) -> None:
         """Put it behind the doors that the application has by now."""
@@ -81,7 +80,7 @@ class Entrance:
             return web.Response(status=204)
         if self._keys.configured and not _is_open(request):
             visit_of(request).caller = self._keys.recognise(_shown(request)).name
-        if _is_served(request) and request.method == hdrs.METH_POST and request.content_type != "application/json":
+        if request.match_info.route.method == hdrs.METH_POST and not _JSON.fullmatch(request.content_type):
             raise MalformedRequest(
                 "The body is not said to be JSON.", remedy="Send it with Content-Type: application/json."
             )
@@ -136,13 +135,16 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def check_exposure(options: Options, keys: Keyring) -> None:
-    """Refuse to open a server without keys to other machines.
+def check(options: Options) -> None:
+    """Refuse options by which a server would be open to more than they say they mean, or to nobody.
 
     Raises:
-        ConfigError: It would be.
+        ConfigError: Without keys it would be open to other machines; or a URL is none.
     """
-    if not keys.configured and not is_loopback(options.host.lower()):
+    _public_name(options)
+    _check_origins(options.origins)
+    keyed = options.key_file is not None or options.keys
+    if not keyed and not is_loopback(options.host.lower()):
         raise ConfigError(
             f"Without keys a server listens to its own machine only, not at {options.host or 'all addresses'}.",
             remedy="Make a key with `lineread keys new NAME` and start with --keys FILE, or leave --host out.",

@@ -2,13 +2,15 @@
 
 Owns the writing of that file. It is edited as text, so comments and whatever else somebody wrote there stay; what
 comes out is read again before it is written, and is written only if exactly the wanted thing has changed. A file
-appears whole or not at all, readable by its owner alone, and changes by several processes take turns.
+appears whole or not at all, a new one readable by its owner alone; a changed one keeps its owner and its mode, so that
+a server which could read it still can. Changes by several processes take turns.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 import tempfile
 from contextlib import contextmanager, suppress
@@ -178,10 +180,11 @@ def _alone(directory: str) -> Iterator[None]:
 
 
 def _replace(path: str, text: str) -> None:
-    """Write the file beside its place and move it there: it is readable by its owner alone from the first byte on."""
+    """Write the file beside its place and move it there: nobody can read it who could not before."""
     file, partial = tempfile.mkstemp(prefix=".lineread-keys-", dir=os.path.dirname(path))
     try:
         with os.fdopen(file, "w", encoding="utf-8", newline="") as stream:
+            _keep_access(file, path)
             stream.write(text)
             stream.flush()
             os.fsync(file)  # the key is shown once: its hash should be there after a power cut, too
@@ -190,6 +193,26 @@ def _replace(path: str, text: str) -> None:
         with suppress(OSError):
             os.unlink(partial)
         raise
+
+
+def _keep_access(file: int, path: str) -> None:
+    """Give a file, which is its owner's alone as yet, the owner and the mode of the one that it is to replace.
+
+    Raises:
+        ConfigError: This user may not.
+    """
+    if sys.platform == "win32" or not os.path.exists(path):
+        return
+    old, new = os.stat(path), os.fstat(file)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        try:
+            os.fchown(file, old.st_uid, old.st_gid)
+        except PermissionError:
+            raise ConfigError(
+                f"{path} would lose its owner or its group by a change of this user's.",
+                remedy="Run the command as the file's owner, or as root.",
+            ) from None
+    os.fchmod(file, stat.S_IMODE(old.st_mode))
 
 
 def _others(known: Mapping[str, Key], name: str) -> dict[str, Key]:

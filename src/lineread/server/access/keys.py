@@ -23,19 +23,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lineread import catalogue
+from lineread import catalogue, config
 from lineread.errors import ConfigError, KeyRefused, LinereadError, NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
 #: The environment variable that holds keys: ``name=key`` with commas or white space between, keys plain or hashed.
-VARIABLE: Final = "LINEREAD_SERVER_KEYS"
+VARIABLE: Final = config.SERVER_KEYS_VARIABLE
 #: Fewest characters of a plain key in the variable.
 LEAST_PLAIN: Final = 16
 #: Seconds between two looks at the key file.
 _LOOK_EVERY: Final = 1.0
-#: Names are safe as a TOML table, a file name on any system and a label of a metric.
+#: Names are safe as a TOML table, a part of a file's name and a label of a metric.
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _HASHED: Final = "sha256:"
 _HASH: Final = re.compile(_HASHED + r"([0-9a-f]{64})")
@@ -310,6 +310,7 @@ class Keyring:
         self._given = tuple(given)
         self._clock = clock
         self._looked = clock()
+        self._problem: str | None = None
         self._version = _version(self.path)
         self._keys = self._load(self.path)
 
@@ -327,6 +328,12 @@ class Keyring:
         sources = [self.path] if self.path else []
         sources += [VARIABLE] if self._given else []
         return f"Clients need one of {active} key{'' if active == 1 else 's'}, from {' and '.join(sources)}."
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the keys in force are not those of the file; None where they are. Tells nothing of any key."""
+        self._current()
+        return None if self._problem is None else "The key file cannot be used."
 
     def all(self) -> Collection[Key]:
         """Every key, in force or not."""
@@ -356,19 +363,23 @@ class Keyring:
         return found
 
     def _current(self) -> dict[str, Key]:
-        """The keys, after a look at the file now and then. A file that makes no sense changes nothing."""
+        """The keys, after a look at the file now and then. One that cannot be used changes nothing, until it can."""
         now = self._clock()
         if self.path is None or now - self._looked < _LOOK_EVERY:
             return self._keys
         self._looked = now
         version = _version(self.path)
+        problem = None
         if version != self._version:
-            self._version = version
             try:
                 self._keys = self._load("The key file")  # no path goes into a log
+                self._version = version
                 _log.info("The key file was read again: %d keys.", len(self._keys))
             except ConfigError as error:
-                _log.warning("The keys stay as they were: %s", error)
+                problem = str(error)
+                if problem != self._problem:
+                    _log.warning("The keys stay as they were: %s", problem)
+        self._problem = problem
         return self._keys
 
     def _load(self, called: str | None) -> dict[str, Key]:
@@ -383,11 +394,11 @@ def _digest(key: str) -> bytes:
 
 
 def _version(path: str | None) -> tuple[int, ...] | None:
-    """Changes whenever the file does; None where there is none."""
+    """Changes whenever the file does, or who may read it; None where there is none."""
     if path is None:
         return None
     try:
         about = os.stat(path)
     except OSError:
         return None
-    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size
+    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size

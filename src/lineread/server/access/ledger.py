@@ -24,6 +24,8 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: What files' names begin with: some systems have no file that is called ``con`` or ``nul``, as a key may be.
+_FILE: Final = "key-"
 #: What a file holds: the day and the count, in a fixed width, so that one line replaces the other.
 _LINE: Final = re.compile(rb"(\d{4}-\d\d-\d\d) (\d{15})\n")
 #: Looks at a lock that somebody else holds, and the seconds between them: work under it takes a tenth of one.
@@ -102,7 +104,7 @@ class Ledger:
         account = name, day
         self._forget_other_days(day)
         try:
-            with _locked(os.path.join(self._directory, name)) as file:
+            with _locked(os.path.join(self._directory, _FILE + name)) as file:
                 written = _read(file)
                 if limit is None and written is not None and written[0] > day:
                     return None  # of a day that is over nothing is given back

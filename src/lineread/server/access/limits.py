@@ -1,4 +1,4 @@
-"""What one server bounds in memory: requests a minute of each key, and requests that are answered at once.
+"""What one server bounds in memory: orders a minute of each key, and orders that are worked on at once.
 
 Owns those counts. They are this process's own and begin anew with it; ``ledger`` keeps what has to last.
 """
@@ -16,7 +16,7 @@ from lineread.errors import LimitReached, Overloaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Seconds of the window in which requests are counted.
+#: Seconds of the window in which orders are counted.
 WINDOW: Final = 60.0
 #: Seconds that a key which was turned away keeps its claim to a share of the seats.
 _WAITING: Final = 10.0
@@ -25,7 +25,7 @@ _SPARE: Final = 8
 
 
 class Pace:
-    """Requests a minute, key by key: in no window of 60 seconds are there more than a key may make.
+    """Orders a minute, key by key: in no window of 60 seconds are there more than a key may give.
 
     Args:
         clock: Seconds of a clock that only goes forward.
@@ -36,7 +36,7 @@ class Pace:
         self._times: dict[str, deque[float]] = {}
 
     def count(self, name: str, limit: int) -> None:
-        """Count a request. One that is refused does not count: who waits as told is served.
+        """Count an order. One that is refused does not count: who waits as told is served.
 
         Raises:
             LimitReached: It is one too many; says when the next one may come.
@@ -57,7 +57,7 @@ class Pace:
 
 
 class Seats:
-    """Requests that are answered at the same time. Nobody waits for a seat: who gets none is told so at once.
+    """Orders that are worked on at the same time. Nobody waits for a seat: who gets none is told so at once.
 
     While only one key asks, it may have all seats but a few. Once others ask as well, each takes new seats only
     up to an equal share, so that seats which a busy key gives back go to the others.

@@ -33,19 +33,19 @@ class Metrics:
     """The counts of one server.
 
     Args:
-        running: Tells how many requests are being answered.
-        speaking: Tells how many of them have a seat, that is: are being spoken.
+        running: Tells how many HTTP requests are being answered.
+        speaking: Tells how many of them are requests for speech with a seat, that is: are being spoken.
         seats: How many seats there are.
     """
 
     def __init__(self, *, running: Callable[[], int], speaking: Callable[[], int], seats: int) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
-            "lineread_requests", "Requests that were answered.", ("dialect", "route", "status"), registry=registry
+            "lineread_requests", "HTTP requests that were answered.", ("dialect", "route", "status"), registry=registry
         )
         self._duration = Histogram(
             "lineread_request_seconds",
-            "From a request's head to the end of its answer.",
+            "From an HTTP request's head to the end of its answer.",
             ("route",),
             buckets=_DURATION,
             registry=registry,
@@ -66,27 +66,27 @@ class Metrics:
         self._sound = Counter("lineread_audio_seconds", "Seconds of sound.", ("engine", "voice"), registry=registry)
         self._first_audio = Histogram(
             "lineread_first_audio_seconds",
-            "From a request's head to its first sound.",
+            "From the head of a request for speech to its first sound.",
             ("dialect", "engine", "cached"),
             buckets=_FIRST_AUDIO,
             registry=registry,
         )
         self._real_time = Histogram(
             "lineread_real_time_factor",
-            "Seconds from a request's head to the end of its answer, for each second of sound; cached ones left out.",
+            "Seconds from the head of a request for speech to its end, per second of sound; cached ones left out.",
             ("engine",),
             buckets=_REAL_TIME,
             registry=registry,
         )
         self._sent = Counter("lineread_sent_bytes", "Bytes of answers.", ("dialect",), registry=registry)
-        self._gauge("lineread_requests_in_progress", "Requests that are being answered.", running)
-        self._gauge("lineread_speeches_in_progress", "Requests that are being spoken.", speaking)
-        self._gauge("lineread_speeches_limit", "Most requests that are spoken at once.", lambda: seats)
+        self._gauge("lineread_requests_in_progress", "HTTP requests that are being answered.", running)
+        self._gauge("lineread_speeches_in_progress", "Requests for speech that are being spoken.", speaking)
+        self._gauge("lineread_speeches_limit", "Most requests for speech that are spoken at once.", lambda: seats)
         Gauge("lineread_info", "The release.", ("version",), registry=registry).labels(__version__).set(1)
         ProcessCollector(registry=registry)
 
     def count(self, visit: Visit) -> None:
-        """Count a request that is over."""
+        """Count an HTTP request that is over."""
         dialect, route = visit.dialect or "none", visit.route or "none"
         self._requests.labels(dialect, route, str(visit.status)).inc()
         self._duration.labels(route).observe(visit.ended or 0.0)

@@ -7,10 +7,12 @@ secret in the state directory, so URLs survive a restart. A URL has the query of
 Several servers may share the directory. A file appears under its name when it is whole and not before: it is written
 beside that name and then moved. When it was last given away is its access time, and when it was made its modification
 time, which a client that goes on with a broken download compares. What is kept too long, or is too much, is removed
-after a file came; so is a part of one that a killed server left.
+after a file came; so is a part of one that a killed server left. What a client was just told of is never removed: when
+files of the last minutes alone take all the room, no further one is begun.
 
 A stream never waits for the disk. Its file is written by a task of its own; if that cannot be done, or takes too long,
-the stream goes on and ends without a URL.
+the stream goes on and ends without a URL. All work on the disk is done by a few threads that do nothing else, so that
+one that hangs holds up nothing but files.
 """
 
 from __future__ import annotations
@@ -25,19 +27,23 @@ import re
 import stat
 import threading
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Self, TypeVar
 from urllib.parse import quote
 
 from lineread.audio.codec import encoder
-from lineread.errors import OutputError
+from lineread.errors import LinereadError, OutputError, Overloaded
 from lineread.server.sound.encoding import Resampled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from lineread.audio.codec import Encoder
     from lineread.speech import Chunk
+
+T = TypeVar("T")
 
 #: Seconds that a URL is valid: what the cloud promises.
 VALID: Final = 86_400
@@ -47,6 +53,8 @@ PLACE: Final = "/audio/"
 MOST_WAITING: Final = 16 << 20
 #: Seconds that a stream gives the disk to make room there, or at its end to catch up.
 PATIENCE: Final = 5.0
+#: Seconds for which a file is not removed for want of room: long enough to fetch it.
+FRESH: Final = 600.0
 
 _KEY_ID: Final = "lineread"
 _NAME: Final = re.compile(r"[0-9a-f]{40}\.(wav|mp3|flac|ogg|pcm)")
@@ -59,6 +67,7 @@ _RECENT: Final = 60.0
 _TIDY_EVERY: Final = 600.0
 _TIDY_SHARE: Final = 32
 _SECRET_BYTES: Final = 32
+_THREADS: Final = 4
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +78,8 @@ class Shelf:
     Args:
         directory: Where they lie; made when the first one comes.
         secret: What URLs are signed with.
-        max_bytes: Most bytes that they take; those that nobody asked for the longest go first.
+        max_bytes: Most bytes that they take; those that nobody asked for the longest go first, but none that was given
+            away in the last minutes.
     """
 
     def __init__(self, directory: str, secret: bytes, *, max_bytes: int) -> None:
@@ -79,6 +89,18 @@ class Shelf:
         self._added = max_bytes  # so that the first file finds what lies there from before
         self._tidied = time.monotonic()
         self._tasks: set[asyncio.Task[object]] = set()
+        self._disk = ThreadPoolExecutor(_THREADS, thread_name_prefix="lineread-shelf")
+        self._account = threading.Lock()
+        self._unfinished = 0
+        self._fresh: deque[tuple[float, int]] = deque()
+
+    async def work(self, call: Callable[..., T], *arguments: object) -> T:
+        """What a call returns that may wait for the disk."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+
+    def close(self) -> None:
+        """Let the threads go once they are done."""
+        self._disk.shutdown(wait=False)
 
     @asynccontextmanager
     async def writing(self, form: str, sample_rate: int | None) -> AsyncIterator[Writing]:
@@ -133,8 +155,8 @@ class Shelf:
             elif not partial:
                 kept.append((about.st_atime, about.st_size, path))
         total = sum(size for _, size, _ in kept)
-        for _, size, path in sorted(kept):
-            if total <= self._max_bytes:
+        for used, size, path in sorted(kept):
+            if total <= self._max_bytes or used > now - FRESH:
                 break
             _remove(path)
             total -= size
@@ -161,13 +183,35 @@ class Shelf:
         shown = signature.encode("utf-8", "replace")
         return hmac.compare_digest(self._signature(name, expires).encode(), shown) and key_id == _KEY_ID
 
+    def grows(self, size: int) -> None:
+        """A file that is being written is so many bytes longer, or, where that is negative, no longer there.
+
+        Raises:
+            Overloaded: There would be more of what may not be removed yet than the bound allows.
+        """
+        now = time.monotonic()
+        with self._account:
+            while self._fresh and self._fresh[0][0] < now - FRESH:
+                self._fresh.popleft()
+            self._unfinished += size
+            taken = self._unfinished + sum(fresh for _, fresh in self._fresh)
+        if size > 0 and taken > self._max_bytes:
+            raise Overloaded(
+                "This server has made as much audio in the last minutes as it may keep.",
+                remedy="Try again in some minutes, ask for less at once, or stream the sound.",
+                retryable=True,
+                retry_after=60.0,
+            )
+
     def added(self, size: int) -> None:
         """A file of so many bytes came. Now and then the directory is looked through, by a thread."""
         self._added += size
         now = time.monotonic()
+        with self._account:
+            self._fresh.append((now, size))
         if self._added > self._max_bytes // _TIDY_SHARE or now > self._tidied + _TIDY_EVERY:
             self._added, self._tidied = 0, now
-            self.hold(asyncio.create_task(asyncio.to_thread(self.tidy)))
+            self.hold(asyncio.create_task(self.work(self.tidy)))
 
     def hold(self, task: asyncio.Task[object]) -> None:
         """Keep a task from being forgotten before it is done."""
@@ -205,7 +249,8 @@ class Writing:
         self._own_name = f"{os.urandom(20).hex()}.{form}"
         self._partial = shelf.path(self._own_name) + _PARTIAL
         self._lock = threading.Lock()
-        self._over = False
+        self._kept = self._given_up = self._dropped = False
+        self._size = 0
         self._file: BinaryIO | None = None
         self._encoder: Encoder | None = None
         self._resampled: Resampled | None = None
@@ -215,8 +260,9 @@ class Writing:
 
         Raises:
             OutputError: It cannot be written.
+            Overloaded: There is no room for it.
         """
-        await asyncio.to_thread(self._add, chunk)
+        await self._shelf.work(self._add, chunk)
 
     async def keep(self, name: str | None) -> str:
         """Put the file on the shelf, now that it is whole.
@@ -231,19 +277,25 @@ class Writing:
             OutputError: It cannot be written.
         """
         kept = name or self._own_name
-        self._shelf.added(await asyncio.to_thread(self._finish, kept))
+        self._shelf.added(await self._shelf.work(self._finish, kept))
         return kept
 
     async def close(self) -> None:
         """Drop the file, if it was not kept."""
-        if not self._over:
-            await asyncio.to_thread(self._discard)
+        if not self._kept:
+            await self._shelf.work(self._discard)
 
     def _add(self, chunk: Chunk) -> None:
         with self._at_work():
             if self._encoder is None:
                 self._encoder = self._begun(chunk.sample_rate)
             self._encoder.write(chunk.pcm if self._resampled is None else self._resampled.feed(chunk.pcm))
+            self._count()
+
+    def _count(self) -> None:
+        assert self._file is not None
+        grown, self._size = self._file.tell() - self._size, self._file.tell()
+        self._shelf.grows(grown)
 
     def _begun(self, rate: int) -> Encoder:
         wanted = self._wanted or rate
@@ -262,27 +314,41 @@ class Writing:
             self._encoder.close()
             self._file.close()
             size = os.stat(self._partial).st_size
+            os.utime(self._partial)  # its day begins when its URL is told, and not when the first sound came
             os.replace(self._partial, self._shelf.path(name))
-            self._over = True
+            self._kept = True
+            self._shelf.grows(-self._size)
             return size
 
     def _discard(self) -> None:
-        with self._lock:
-            self._over = True
-            if self._file is not None:
-                with suppress(OSError):  # the disk is still full
-                    self._file.close()
-                _remove(self._partial)
+        """Drop the file; if a thread is still at work on it, that one does so when the disk lets it go."""
+        self._given_up = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
+
+    def _drop(self) -> None:
+        if self._file is not None and not (self._dropped or self._kept):
+            self._dropped = True
+            with suppress(OSError):  # the disk is still full
+                self._file.close()
+            _remove(self._partial)
+            self._shelf.grows(-self._size)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        with self._lock:
-            if self._over:
-                raise OutputError("The audio file was given up.")
-            try:
+        try:
+            with self._lock:
+                if self._given_up:
+                    raise OutputError("The audio file was given up.")
                 yield
-            except OSError as error:
-                raise OutputError(f"An audio file could not be written ({error.strerror}).") from error
+        except OSError as error:
+            raise OutputError(f"An audio file could not be written ({error.strerror}).") from error
+        finally:
+            if self._given_up:
+                self._discard()  # it was given up while the disk was busy
 
 
 class Beside:
@@ -296,6 +362,7 @@ class Beside:
         self._chunks: asyncio.Queue[Chunk | None] = asyncio.Queue()
         self._waiting = 0
         self._news = asyncio.Event()
+        self._given_up = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._write())
@@ -307,9 +374,11 @@ class Beside:
 
     async def add(self, chunk: Chunk) -> None:
         """The next piece of sound. Waits only if the disk is minutes of sound behind, and not for long."""
+        if self._given_up or self._task.done():
+            return
         self._chunks.put_nowait(chunk)
         self._waiting += len(chunk.pcm)
-        if self._waiting > MOST_WAITING and not self._task.done():
+        if self._waiting > MOST_WAITING:
             self._news.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), PATIENCE)
@@ -325,6 +394,8 @@ class Beside:
         Returns:
             Its name; None if there is no file.
         """
+        if self._given_up:
+            return None
         self._name = name
         self._chunks.put_nowait(None)
         done, _ = await asyncio.wait([self._task], timeout=PATIENCE)
@@ -335,7 +406,10 @@ class Beside:
 
     def _give_up(self) -> None:
         _log.warning("the disk is too slow: an audio file of a stream was not kept")
+        self._given_up = True
         self._task.cancel()
+        while not self._chunks.empty():  # a thread that hangs may hold on to the queue
+            self._chunks.get_nowait()
 
     async def _write(self) -> str | None:
         try:
@@ -345,7 +419,7 @@ class Beside:
                     self._waiting -= len(chunk.pcm)
                     self._news.set()
                 return await file.keep(self._name)
-        except OutputError as error:
+        except LinereadError as error:
             _log.warning("an audio file of a stream was not kept: %s", error.message)
             return None
         finally:

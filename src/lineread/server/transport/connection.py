@@ -84,7 +84,9 @@ class Connection(web.RequestHandler):
         """The answer to what could not be parsed, and to what got past the doors."""
         if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
             raise ConnectionResetError("the answer has begun, or nobody is there to get one")
-        return self._doors.broken(request, exc, self._opening, parsed=status != 400)
+        if status == 400:
+            return self._doors.unparsed(request, self._opening)
+        return self._doors.escaped(request, exc or TimeoutError())
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -94,9 +96,12 @@ class Connection(web.RequestHandler):
         try:
             resp, reset = await super().finish_response(request, resp, start_time)
         except BaseException:
-            self._doors.sent(request, resp, whole=False)
+            self._doors.cut(request)
             raise
-        self._doors.sent(request, resp, whole=not reset)
+        if reset:
+            self._doors.cut(request)
+        else:
+            self._doors.sent(request, resp)
         return resp, reset
 
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as the base has it

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
 
-from lineread.errors import MalformedRequest, TurnedAway
+from lineread.errors import HttpError, MalformedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class HttpError(TurnedAway):
-    """The HTTP around a request is wrong.
-
-    Args:
-        status: HTTP status of the answer.
-        message: What is wrong.
-        remedy: What the client can do about it.
-        code: The stable code.
-    """
-
-    def __init__(self, status: int, message: str, *, remedy: str, code: str) -> None:
-        super().__init__(message, remedy=remedy, code=code)
-        self.http_status = status
 
 
 class Reading:
@@ -54,7 +39,7 @@ class Reading:
         """Read the body; the handler's own ``read`` finds it there.
 
         Raises:
-            TurnedAway: It is not taken.
+            HttpError: It is not taken.
             MalformedRequest: It broke off, or is not framed as HTTP frames bodies.
         """
         if request.body_exists and request.match_info.http_exception is None:
@@ -68,7 +53,7 @@ class Reading:
             raise self._too_large()
         if http.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise HttpError(
-                415, "The body is compressed.", remedy="Send it without Content-Encoding.", code="bad_encoding"
+                "The body is compressed.", remedy="Send it without Content-Encoding.", code="bad_encoding", status=415
             )
 
     async def _read(self, http: web.Request) -> None:
@@ -78,10 +63,10 @@ class Reading:
                 await http.read()
         except TimeoutError:
             raise HttpError(
-                408,
                 f"The body did not come within {self._patience:g} s.",
                 remedy="Send it faster, or try again.",
                 code="body_too_slow",
+                status=408,
             ) from None
         except web.HTTPRequestEntityTooLarge:
             raise self._too_large() from None
@@ -92,10 +77,10 @@ class Reading:
 
     def _too_large(self) -> HttpError:
         return HttpError(
-            413,
             f"The body has more than {self._most} bytes.",
             remedy="Send the text in parts.",
             code="body_too_large",
+            status=413,
         )
 
 

@@ -1,4 +1,4 @@
-"""What a server's operator sees of its requests: a line for each that is over, the counts, which ones are running.
+"""Follows HTTP requests from beginning to end: which ones are running, a log line and a count for each that is over.
 
 Owns the beginning and the end of a visit. A request ends once: when its answer was sent, or when it was given up.
 """
@@ -24,19 +24,19 @@ CLIENT_LEFT: Final = 499
 _METHODS: Final = hdrs.METH_ALL | {"QUERY"}
 
 
-class Sight:
-    """Sees every request of one server.
+class Tracker:
+    """Sees every HTTP request of one server begin and end.
 
     Args:
         desk: Has the requests spoken.
         dialects: Names of dialects, by what the paths of their routes begin with.
-        journal: Takes the lines; None writes none.
+        journal: Takes the lines.
 
     Attributes:
         metrics: The counts.
     """
 
-    def __init__(self, desk: Desk, dialects: Mapping[str, str], journal: Journal | None = None) -> None:
+    def __init__(self, desk: Desk, dialects: Mapping[str, str], journal: Journal) -> None:
         self._desk = desk
         self._dialects = dialects
         self._journal = journal
@@ -47,18 +47,21 @@ class Sight:
             running=lambda: len(self._running), speaking=lambda: desk.taken, seats=desk.options.max_requests
         )
 
-    def begin(self, http: web.BaseRequest, *, path: str | None = None) -> Visit:
-        """A request is there.
+    def begin(self, http: web.Request) -> Visit:
+        """A request is there, and has a route."""
+        visit = self.begin_unrouted(http, http.path)
+        visit.route = _route(http)
+        return visit
+
+    def begin_unrouted(self, http: web.BaseRequest, path: str) -> Visit:
+        """A request is there, or what was meant to be one; it did not come as far as a route.
 
         Args:
             http: The request.
-            path: What its path seems to be, where it could not be parsed.
+            path: What its path seems to be.
         """
         visit = http[VISIT] = Visit(method=http.method if http.method in _METHODS else "other")
-        if path is None and isinstance(http, web.Request):
-            visit.route = _route(http)
-        shown = http.path if path is None else path
-        visit.dialect = next((name for prefix, name in self._dialects.items() if shown.startswith(prefix)), "")
+        visit.dialect = next((name for prefix, name in self._dialects.items() if path.startswith(prefix)), "")
         self._running[visit.id] = asyncio.current_task()
         self._idle.clear()
         return visit
@@ -71,7 +74,7 @@ class Sight:
         visit.sent += http.writer.output_size
         visit.end()
         self.metrics.count(visit)
-        if self._journal is not None and self._desk.options.log:
+        if self._desk.options.log:
             self._journal.add("request", **_line(visit))
         if not self._running:
             self._idle.set()
@@ -86,8 +89,7 @@ class Sight:
 
     def report(self, error: BaseException, visit: Visit) -> None:
         """Something happened that nobody expected."""
-        if self._journal is not None:
-            self._journal.report(error, request_id=visit.id, route=visit.route)
+        self._journal.report(error, request_id=visit.id, route=visit.route)
 
     async def idle(self) -> None:
         """Wait until no request is running."""

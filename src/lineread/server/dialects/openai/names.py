@@ -117,7 +117,10 @@ def _voices(model_name: str | None) -> list[dict[str, str]]:
 
 
 def _about_voice(voice: catalogue.Voice) -> dict[str, str]:
-    """A voice; ``voice`` is who really speaks, ``id`` and ``name`` are what clients call it."""
+    """A voice; ``voice`` is who really speaks, ``id`` and ``name`` are what clients call it.
+
+    Its ``dialect`` is how Qwen's documents call the Chinese it speaks, and no protocol.
+    """
     return {
         "id": voice.id,
         "name": voice.id,

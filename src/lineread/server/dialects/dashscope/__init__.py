@@ -19,9 +19,9 @@ from aiohttp import hdrs, web
 
 from lineread.audio import codec
 from lineread.errors import LinereadError, NotServed
-from lineread.server.dialects import rules
+from lineread.server.dialects.dashscope import rules
 from lineread.server.sight.visit import visit_of
-from lineread.server.sound import files as audio
+from lineread.server.sound import files
 from lineread.server.sound.encoding import Encoding
 from lineread.wire import dashscope_server as wire
 from lineread.wire.dashscope import PATH
@@ -90,7 +90,7 @@ class Dashscope:
 
     async def _whole(self, http: web.Request, order: Order, sample_rate: int | None) -> web.Response:
         name = await self._desk.file(order, sample_rate)
-        url, expires_at = audio.url(http, self._desk, name)
+        url, expires_at = files.url(http, self._desk, name)
         visit = order.visit
         body = wire.encode_reply(request_id=visit.id, url=url, expires_at=expires_at, characters=visit.characters)
         return _json(body, visit)
@@ -115,7 +115,7 @@ class Dashscope:
                 order.visit.failed(error)
                 return await events.failed(error)
             name = await file.keep()
-        return await events.end(*(audio.url(http, self._desk, name) if name else ("", int(time.time()))))
+        return await events.end(*(files.url(http, self._desk, name) if name else ("", int(time.time()))))
 
 
 class _Events:

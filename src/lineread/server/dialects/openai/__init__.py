@@ -18,7 +18,7 @@ from aiohttp import web
 
 from lineread.audio import codec
 from lineread.errors import LinereadError
-from lineread.server.dialects import names
+from lineread.server.dialects.openai import names
 from lineread.server.sight.visit import visit_of
 from lineread.server.sound.encoding import Bodies, Body, Encoding
 from lineread.wire import openai as wire
@@ -91,24 +91,24 @@ class OpenAI:
                 await asyncio.to_thread(codec.load, asked.form)
             encoding = Encoding(asked.form, asked.sample_rate, keep=Bodies.ONE)
             try:
-                response = await _spoken(order, encoding, reply)
+                response, whole = await _spoken(order, encoding, reply)
             except LinereadError as error:
                 if not reply.begun:
                     raise
                 order.visit.failed(error)
                 return await reply.failed(error)
-            self._keep(key, order, encoding)
+            self._keep(key, order, whole)
             return response
 
-    def _keep(self, key: str, order: Order, encoding: Encoding) -> None:
+    def _keep(self, key: str, order: Order, whole: bytes | None) -> None:
         """Keep a finished body, if lines are kept at all and the voice that was asked for spoke it."""
-        data, tally = encoding.whole, order.tally
-        if data and self._desk.client.cache is not None and not tally.fallback_reason:
-            self._bodies.put(key, Body(data, tally.engine, tally.duration))
+        tally = order.tally
+        if whole and self._desk.client.cache is not None and not tally.fallback_reason:
+            self._bodies.put(key, Body(whole, tally.engine, tally.duration))
 
 
-async def _spoken(order: Order, encoding: Encoding, reply: _Reply) -> web.StreamResponse:
-    """Send an order's sound as it comes, or at once if it came in one piece."""
+async def _spoken(order: Order, encoding: Encoding, reply: _Reply) -> tuple[web.StreamResponse, bytes | None]:
+    """Send an order's sound as it comes, or at once if it came in one piece; the body too, unless it is long."""
     rest = b""
     async with aclosing(order.chunks()) as chunks:
         async for chunk in chunks:
@@ -118,10 +118,11 @@ async def _spoken(order: Order, encoding: Encoding, reply: _Reply) -> web.Stream
             else:
                 await reply.sound(data)
     rest += await encoding.finish()
-    if not reply.begun and encoding.whole:
-        return await reply.whole(encoding.whole)
+    whole = encoding.whole  # a copy of it: take it once
+    if not reply.begun and whole:
+        return await reply.whole(whole), whole
     await reply.sound(rest)
-    return await reply.end()
+    return await reply.end(), whole
 
 
 class _Reply(Protocol):

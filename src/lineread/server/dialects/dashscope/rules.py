@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue
 from lineread.errors import ModelError, VoiceError
-from lineread.wire.dashscope_server import SERVES, FieldError, wrong_length
+from lineread.wire.body import FieldError
+from lineread.wire.dashscope_server import SERVES, LengthError
 
 if TYPE_CHECKING:
     from lineread.catalogue import Model
@@ -39,9 +40,9 @@ def accepted(request: Request, *, most_characters: int, strict: bool) -> Request
     model = _model(request.model or "")
     limit = min(model.limit, most_characters) if strict and model.limit else most_characters
     if not request.text.strip() or len(request.text) > limit:
-        raise wrong_length(request.text, limit)
+        raise LengthError(request.text, limit)
     if strict and request.instruction and not model.instructions:
-        raise FieldError("instructions", f"{model.id} ignores it; only instruct models follow it.")
+        raise FieldError("instructions", "invalid_value", f"{model.id} ignores it; only instruct models follow it.")
     return replace(
         request,
         voice=_voice(request.voice, model, strict=strict),
@@ -94,4 +95,4 @@ def _language(name: str, *, strict: bool) -> str:
     for language in languages:
         if name == language or (not strict and lowered == language.casefold()):
             return language
-    raise FieldError("language_type", f"Choose one of {', '.join(languages)}.")
+    raise FieldError("language_type", "invalid_value", f"Choose one of {', '.join(languages)}.")

@@ -1,0 +1,32 @@
+"""Signals that ask the process to stop.
+
+Owns which ones they are, and the rule that those which the process was started to ignore stay ignored: under nohup a
+closed terminal ends nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: As far as the system has them.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_ENDINGS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+
+
+def take(handler: Callable[..., object]) -> dict[int, Any]:
+    """Have a handler take them.
+
+    Returns:
+        What took each of them before. It is empty outside the main thread, where somebody else answers for signals.
+    """
+    before: dict[int, Any] = {}
+    with suppress(ValueError):
+        for number in _ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, handler)
+    return before
