@@ -218,7 +218,7 @@ async def test_what_cannot_be_spoken_is_refused(call: Call, kind: type[Exception
 @pytest.mark.parametrize(
     ("error", "kind", "code"),
     [
-        (errors.Unauthorized("No."), openai.AuthenticationError, "unauthorized"),
+        (errors.Unauthorized("No."), openai.InternalServerError, "server_error"),
         (errors.KeyRefused("No."), openai.AuthenticationError, "invalid_api_key"),
         (errors.NotAllowed("No."), openai.PermissionDeniedError, "not_allowed"),
         (errors.Refused("No.", code="content_refused"), openai.BadRequestError, "content_policy_violation"),

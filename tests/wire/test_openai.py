@@ -159,7 +159,7 @@ def test_any_body_is_a_request_or_a_refusal(fields: dict[str, Any], *, strict: b
 def _said(error: LinereadError) -> tuple[int, str, str | None, str]:
     refusal = openai.refusal(error)
     said = json.loads(refusal.body)["error"]
-    assert said["message"] == str(error)
+    assert said["message"]
     return refusal.status, said["type"], said["param"], said["code"]
 
 
@@ -186,6 +186,12 @@ CASES: list[tuple[LinereadError, tuple[int, str, str | None, str]]] = [
         errors.Refused("No.", code="content_refused"),
         (400, "invalid_request_error", "input", "content_policy_violation"),
     ),
+    (errors.Unauthorized("No."), (500, "server_error", None, "server_error")),
+    (errors.ConfigError("No."), (500, "server_error", None, "server_error")),
+    (
+        errors.Unauthorized("No.", code="model_not_opened"),
+        (403, "invalid_request_error", None, "model_not_opened"),
+    ),
     (errors.ServiceFailed("No."), (502, "server_error", None, "service_failed")),
     (errors.Leaving("No."), (503, "server_error", None, "leaving")),
     (errors.TimedOut("No."), (504, "server_error", None, "timed_out")),
@@ -197,6 +203,15 @@ CASES: list[tuple[LinereadError, tuple[int, str, str | None, str]]] = [
 def test_the_error_table(error: LinereadError, said: tuple[int, str, str | None, str]) -> None:
     """Each error leaves with the status, type, field and code that OpenAI would give it."""
     assert _said(error) == said
+
+
+def test_the_remedy_is_one_for_a_client() -> None:
+    """A client is told what a client can do: no command to run on the server, no key that is not its own."""
+    misspelt = errors.VoiceError("No voice 'Chery'.", remedy="Did you mean Cherry? `lineread voices` lists all.")
+    said = json.loads(openai.refusal(misspelt).body)["error"]["message"]
+    assert said == "No voice 'Chery'. Did you mean Cherry? GET /v1/audio/voices lists the voices."
+    theirs = errors.Unauthorized("The service refused the key.", remedy="Set DASHSCOPE_API_KEY.")
+    assert "DASHSCOPE_API_KEY" not in json.loads(openai.refusal(theirs).body)["error"]["message"]
 
 
 def test_when_to_try_again() -> None:

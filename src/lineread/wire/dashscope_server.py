@@ -13,9 +13,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lineread.errors import EngineError, LimitReached, Throttled
+from lineread.errors import LimitReached, Throttled
 from lineread.fields import DASHSCOPE_ONLY, GENERATE, REQUIRED, Field
 from lineread.speech import Request
+from lineread.wire import advice
 from lineread.wire.body import FieldError, check_name, check_rate, json_object, value
 from lineread.wire.dashscope import PATH
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 FORMATS: Final = {"wav": "wav", "mp3": "mp3", "pcm": "pcm", "opus": "ogg", "ogg": "ogg", "flac": "flac"}
 #: What a client that is wrong here should do.
 SERVES: Final = f"This server speaks Qwen TTS over HTTP: POST /api/v1{PATH}, with a model such as qwen3-tts-flash."
-_VOICES: Final = "GET /v1/audio/voices lists the voices."
-_MODELS: Final = "GET /v1/models lists the models."
 
 
 class Said(NamedTuple):
@@ -40,14 +39,12 @@ class Said(NamedTuple):
         code: The service's code.
         message: The service's words.
         instead: Said to the client in place of our own words, where these concern whoever runs the server.
-        remedy: Said in place of an engine's remedy, which is for the command line.
     """
 
     status: int
     code: str
     message: str
     instead: str = ""
-    remedy: str = ""
 
 
 class Refusal(NamedTuple):
@@ -178,8 +175,7 @@ def refusal(error: LinereadError) -> Refusal:
     if error.service_code and not said.instead:
         code = error.service_code
         status, words = next(((row.status, row.message) for row in _SERVICE if row.code == code), (status, words))
-    remedy = said.remedy if said.remedy and isinstance(error, EngineError) else error.remedy
-    ours = said.instead or f"{error.message} {remedy}"
+    ours = said.instead or f"{error.message} {advice.remedy(error)}"
     return Refusal(status, code, f"{words} {ours}".strip(), _headers(status, error))
 
 
@@ -319,7 +315,6 @@ _UNPURCHASED: Final = Said(
     403,
     "AccessDenied.Unpurchased",
     "Access to model denied. Please make sure you are eligible for using the model.",
-    remedy="Whoever runs this server can open the model in the Model Studio console.",
 )
 _INSPECTED: Final = Said(400, "DataInspectionFailed", "Input or output data may contain inappropriate content.")
 _DEBT: Final = Said(400, "Arrearage", "Access denied, please make sure your account is in good standing.")
@@ -335,16 +330,9 @@ _CAPACITY: Final = Said(
 )
 #: Codes of the service that tell status and words better than the class of our error does.
 _SERVICE: Final = (_UNAVAILABLE, _THROTTLED, Said(404, "ModelNotFound", "Model can not be found."))
-_SET_UP: Final = _INTERNAL._replace(
-    instead="This server is not set up right; nothing is wrong with your request. Tell whoever runs it."
-)
-_KEY: Final = _INTERNAL._replace(
-    instead="The service does not accept the key that this server has for it; your own key is not at fault. "
-    "Tell whoever runs the server."
-)
-
 #: What the service says for each of our errors, by their stable codes. An error without a row has that of its class.
 _TABLE: Final = {
+    **{code: _INTERNAL._replace(instead=instead) for code, instead in advice.SERVER.items()},
     "error": _INTERNAL._replace(instead="The request id tells whoever runs this server which call it was."),
     "bad_request": _FIELD,
     "bad_text": Said(
@@ -352,23 +340,17 @@ _TABLE: Final = {
         "InvalidParameter",
         "Required parameter(input.text) missing or invalid, please check the request parameters.",
     ),
-    "unknown_model": Said(400, "InvalidParameter", "Model not exist.", remedy=_MODELS),
+    "unknown_model": Said(400, "InvalidParameter", "Model not exist."),
     "model_not_http": _URL,
     "unknown_voice": Said(
         400,
         "InvalidParameter",
         "Invalid voice specified, the requested voice does not exist or is not licensed for use"
         "\N{EM DASH}please select a supported voice.",
-        remedy=_VOICES,
     ),
-    "bad_config": _SET_UP,
-    "key_missing": _KEY,
     "engine_failed": _INTERNAL,
-    "unauthorized": _KEY,
     "model_not_opened": _UNPURCHASED,
     "refused": _FIELD,
-    "unknown_workspace": _SET_UP,
-    "wrong_address": _SET_UP,
     "content_refused": _INSPECTED,
     "quota_exceeded": _FREE_TIER,
     "account_in_debt": _DEBT,

@@ -21,6 +21,7 @@ import pybase64
 from lineread.errors import LinereadError, ModelError, TextError, VoiceError
 from lineread.fields import GENERATE, OPENAI_ONLY
 from lineread.speech import Request
+from lineread.wire import advice
 from lineread.wire.body import FieldError, check_name, check_rate, json_object, value
 
 if TYPE_CHECKING:
@@ -152,9 +153,13 @@ class Refusal:
 def refusal(error: LinereadError) -> Refusal:
     """An error of ours in OpenAI's words."""
     status, kind, code = _TABLE.get(error.code) or (error.http_status, _type(error.http_status), error.code)
+    instead = advice.SERVER.get(error.code) or ("" if error.code in _TABLE else advice.SERVER.get(type(error).code, ""))
+    if instead:
+        status, kind, code = _SERVER
     if isinstance(error, FieldError):
         code = error.kind
-    body = {"error": {"message": str(error), "type": kind, "param": _param(error), "code": code}}
+    message = instead or f"{error.message} {advice.remedy(error)}".strip()
+    body = {"error": {"message": message, "type": kind, "param": _param(error), "code": code}}
     headers = {}
     if status >= _RETRIED:
         headers["x-should-retry"] = "true" if error.retryable else "false"
@@ -179,6 +184,8 @@ def _param(error: LinereadError) -> str | None:
 
 #: From this status on the SDK tries again by itself, unless it is told not to.
 _RETRIED: Final = 429
+#: What is the server's own affair: a client that looked for it in its own key would look in the wrong place.
+_SERVER: Final = (500, "server_error", "server_error")
 #: Our code: status, type and code of OpenAI's. What is not here keeps its own status and code.
 _TABLE: Final = {
     "key_refused": (401, "invalid_request_error", "invalid_api_key"),
@@ -188,6 +195,7 @@ _TABLE: Final = {
     "limit_reached": (429, "requests", "rate_limit_exceeded"),
     "quota_exceeded": (429, "insufficient_quota", "insufficient_quota"),
     "account_in_debt": (429, "insufficient_quota", "insufficient_quota"),
+    "model_not_opened": (403, "invalid_request_error", "model_not_opened"),
     "content_refused": (400, "invalid_request_error", "content_policy_violation"),
     "text_too_long": (400, "invalid_request_error", "string_above_max_length"),
 }

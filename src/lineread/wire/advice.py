@@ -1,0 +1,46 @@
+"""What an HTTP client can do about an error.
+
+Owns the remedies that differ from those of the command line: a client has no ``lineread voices`` to run and no key of
+the cloud to set, and what is wrong with the server's own set-up is nothing that it could mend. No I/O.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from lineread.errors import LinereadError
+
+_KEY: Final = (
+    "The service does not accept the key that this server has for it; your own key is not at fault. "
+    "Tell whoever runs the server."
+)
+_SET_UP: Final = "This server is not set up right; nothing is wrong with your request. Tell whoever runs it."
+_ACCOUNT: Final = "Tell whoever runs this server: it is about the account that it calls the service with."
+#: Errors that are this server's own affair: what is said instead of theirs.
+SERVER: Final = {
+    "unauthorized": _KEY,
+    "key_missing": _KEY,
+    "bad_config": _SET_UP,
+    "unknown_engine": _SET_UP,
+    "unknown_workspace": _SET_UP,
+    "wrong_address": _SET_UP,
+}
+_REMEDIES: Final = {
+    "unknown_voice": "GET /v1/audio/voices lists the voices.",
+    "unknown_model": "GET /v1/models lists the models.",
+    "model_not_opened": "Whoever runs this server can open the model in the Model Studio console.",
+    "account_in_debt": _ACCOUNT,
+    "quota_exceeded": _ACCOUNT,
+    "language_unsupported": "If the text is English, say so in language_type; "
+    "whoever runs this server can give it a key with which Qwen speaks the others.",
+}
+
+
+def remedy(error: LinereadError) -> str:
+    """What to do about it, with the "did you mean" of a misspelt name."""
+    ours = _REMEDIES.get(error.code)
+    if ours is None:
+        return error.remedy
+    guess, found, _ = error.remedy.partition("?")
+    return f"{guess}? {ours}" if found and guess.startswith("Did you mean") else ours
