@@ -15,7 +15,7 @@ import sys
 from datetime import datetime
 
 import report
-from cases import cloud, imports, line, memory, serve, store, voice
+from cases import cloud, imports, line, live, memory, serve, store, voice
 from measure import Case, Outcome, Scale, measured
 from processes import HERE
 
@@ -31,6 +31,8 @@ CASES = (
     serve.CACHED,
     serve.CROWD,
     serve.MEMORY,
+    live.FIRST,
+    live.CROWD,
 )
 
 

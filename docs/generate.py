@@ -14,15 +14,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lineread.fields import Field
+    from lineread.wire.realtime.machine import Row
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from the code. Edit the code, then run `make docs`. -->\n"
+REALTIME = """\
+How Qwen TTS realtime speaks a text that is still being written: events go both ways over one WebSocket, each a JSON
+object in a text frame, and sound comes as Base64 in `response.audio.delta`. The library calls the service this way, and
+the server answers this way. Both ends, the client's and the server's, hold to the tables below, which are the code's.
+
+What the server adds: a `response.audio.delta` has a `text_span`, the first character and one past the last of what its
+sound speaks, counted in all the text that was appended. An `error` has a `type`, and the `event_id` of the client's
+event that it is about. Other clients pass both over.
+"""
+EVENTS = """\
+An event passes in some states of the session. In others it has no effect, or is answered with an `error`, and the
+session goes on. A response is what is spoken at a stretch; there is one at a time. A client may leave out `event_id`.
+"""
 
 
 def main() -> int:
     os.environ["COLUMNS"] = "100"
     pages = {"cli.md": cli_page(), "catalogue.md": catalogue_page(), "errors.md": errors_page()}
-    pages |= {"fields.md": fields_page(), **schemas()}
+    pages |= {"fields.md": fields_page(), "realtime.md": realtime_page(), **schemas()}
     if "--check" not in sys.argv:
         (HERE / "schemas").mkdir(exist_ok=True)
         for name, text in pages.items():
@@ -58,6 +72,33 @@ def _field_rows(fields: tuple[Field, ...]) -> list[list[str]]:
         places = (f"`{place}`" if place else "" for place in (field.dashscope, field.openai))
         rows.append([f"`{field.name}`", field.kind, default, field.limits, field.meaning, *places])
     return rows
+
+
+def realtime_page() -> str:
+    from lineread.wire.realtime import machine
+
+    parts = ["# Realtime\n", NOTE, REALTIME, "## A session\n"]
+    parts.append(_table([["state", "meaning"]] + [[f"`{state}`", said] for state, said in machine.STATES.items()]))
+    parts += ["## Events\n", EVENTS]
+    for sender, title in (("client", "From the client"), ("server", "From the server")):
+        rows = [row for row in machine.TABLE if row.sender == sender]
+        parts += [
+            f"### {title}\n",
+            _table([["event", "passes in", "leads to", "response", "otherwise"], *map(_event, rows)]),
+        ]
+    return "\n".join(parts)
+
+
+def _event(row: Row) -> list[str]:
+    from lineread.wire.realtime import machine
+
+    states = [f"`{state}`" for state in machine.STATES if state in row.states]
+    otherwise = f"`error` {row.refusal.code}: {row.refusal.message}" if row.refusal else "no effect"
+    if len(states) == len(machine.STATES):
+        states, otherwise = ["any"], ""
+    response = {None: "", True: "in progress", False: "none in progress"}[row.response]
+    response += {None: "", True: "; begins", False: "; ends"}[row.begins]
+    return [f"`{row.event}`", ", ".join(states), f"`{row.to}`" if row.to else "", response, otherwise]
 
 
 def schemas() -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineread import catalogue
-from lineread.errors import ModelError, OptionError, VoiceError
+from lineread.errors import LinereadError, ModelError, OptionError, VoiceError
 
 #: From the voice tables of the service's guides (mid-2026), by family.
 OLD = "Cherry Serena Ethan Chelsie"
@@ -149,6 +150,29 @@ def test_case_and_underscores_are_forgiven(data: st.DataObject) -> None:
     assert catalogue.language(data.draw(st.sampled_from([language, language.lower(), language.upper()]))) == language
 
 
+def test_a_voice_by_its_chinese_name() -> None:
+    """The names that `lineread voices` shows beside the voices are names of theirs, and nobody else's."""
+    voices = catalogue.load().voices.values()
+    assert [catalogue.voice(f" {voice.name} ") for voice in voices] == [*voices]
+
+
+@pytest.mark.parametrize("look_up", [catalogue.voice, catalogue.model, catalogue.language, catalogue.region])
+def test_a_name_of_any_length_is_told_in_a_line_that_can_be_read(look_up: Callable[[str], object]) -> None:
+    """A message repeats no more of a name than a name has."""
+    with pytest.raises(LinereadError) as caught:
+        look_up("x" * 100_000)
+    assert "xxx…'" in caught.value.message
+    assert len(caught.value.message) < 120
+
+
+def test_a_custom_voice_tells_how_it_was_made() -> None:
+    """By the form of its id; no other name does."""
+    named = [
+        catalogue.custom_family(name) for name in ("qwen-tts-vc-me-1", "qwen-tts-vd-me-1", "qwen-tts-vx-1", "Cherry")
+    ]
+    assert named == ["vc", "vd", None, None]
+
+
 def test_a_region_by_its_city() -> None:
     """A region is found by id or by city, in any case."""
     assert catalogue.region("Singapore") == catalogue.region("singapore") == catalogue.region("ap-southeast-1")
@@ -218,7 +242,7 @@ def test_openais_names_stand_for_voices_of_the_same_kind() -> None:
 
 
 def test_openais_models_stand_for_http_models() -> None:
-    """Each of OpenAI's speech models has a model that speaks, and one that follows instructions."""
+    """Each of OpenAI's speech models has one that speaks, and one that follows instructions if it does so itself."""
     facts = catalogue.load()
     assert list(facts.openai_models) == [
         "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-03-20", "gpt-4o-mini-tts-2025-12-15",
@@ -226,7 +250,7 @@ def test_openais_models_stand_for_http_models() -> None:
     for each in facts.openai_models.values():
         plain, instruct = facts.models[each.model], facts.models[each.instruct_model]
         assert plain.transport == instruct.transport == "http"
-        assert (plain.instructions, instruct.instructions) == (False, True)
+        assert (plain.instructions, instruct.instructions) == (False, not each.id.startswith("tts-1"))
         assert each.reason
     assert not set(facts.models) & set(facts.openai_models)
 

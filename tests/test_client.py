@@ -14,7 +14,7 @@ from lineread import Client, Engine, Request, Segment
 from lineread.engines import registry
 from lineread.engines.base import Limits
 from lineread.engines.fake import Act, Fake
-from lineread.errors import ConfigError, EngineUnknown, KeyMissing, ServiceFailed, TextError
+from lineread.errors import ConfigError, EngineUnknown, KeyMissing, OptionError, ServiceFailed, TextError
 from lineread.speech import Chunk, Facts
 from support import install, python
 
@@ -64,6 +64,26 @@ def test_the_notice_is_one_line_said_once(capsys: pytest.CaptureFixture[str]) ->
     assert output.err.count("\n") == 1
     Client(engine="builtin").prepare(REQUEST)
     assert capsys.readouterr().err == ""
+
+
+def test_a_cloud_model_that_is_left_out_is_told() -> None:
+    """Who names a model of the cloud, without a key, is told that it does not speak; who names none is told as ever."""
+    said: list[str] = []
+    with Client(notice=said.append) as client:
+        client.prepare(Request("Hello.", "Cherry", model="qwen3-tts-flash"))
+        client.prepare(Request("Hello.", "Cherry"))
+    assert [line.rpartition(" (builtin)")[2] for line in said] == [", not qwen3-tts-flash.", "."]
+
+
+async def test_stream_is_true_or_false() -> None:
+    """A word that only looks like yes is refused before anything is spoken."""
+    engine = Fake()
+    with Client(engine=engine) as client:
+        with pytest.raises(OptionError, match="stream must be true or false"):
+            client.generate(Request("Hello.", "Cherry"), stream="yes")  # type: ignore[call-overload]
+        with pytest.raises(OptionError, match="stream must be true or false"):
+            await client.agenerate(Request("Hello.", "Cherry"), stream=1)  # type: ignore[call-overload]
+    assert engine.calls == []
 
 
 def test_a_request_that_is_refused_says_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:

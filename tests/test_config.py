@@ -10,14 +10,16 @@ import logging
 import os
 import pickle
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lineread import config
-from lineread.errors import ConfigError, LinereadError
+from lineread.errors import ConfigError, LinereadError, OptionError
 from support import python
 
 BEIJING = "https://dashscope.aliyuncs.com/api/v1"
@@ -87,7 +89,7 @@ def test_a_blank_key_is_no_key(monkeypatch: pytest.MonkeyPatch, blank: str) -> N
 
 
 def test_the_profile_chooses_the_section(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both names of the profile variable work, the newer one first; a profile without a key has none."""
+    """Both names of the profile variable work, the newer one first; a profile without a key is told."""
     credentials(
         "[default]\ndashscope_api_key = sk-default\n[work]\ndashscope_api_key=sk-work\n"
         "[old]\nDASHSCOPE_API_KEY: sk-old\n[bare]\ntype = access_key\n"
@@ -97,9 +99,12 @@ def test_the_profile_chooses_the_section(monkeypatch: pytest.MonkeyPatch) -> Non
     assert key() == "sk-old"
     monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "work")
     assert key() == "sk-work"
-    for profile in ("bare", "absent", "DEFAULT"):
+    for profile, words in (("bare", "has no dashscope_api_key"), ("wrok", "Did you mean work?"), ("DEFAULT", "[old]")):
         monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", profile)
-        assert key() is None
+        error = refused()  # and no other voice speaks as if there were no key
+        assert profile in error.message
+        assert "ALIBABA_CLOUD_PROFILE" in error.message
+        assert words in str(error)
 
 
 def test_percent_signs_and_dollars_are_no_templates() -> None:
@@ -147,6 +152,58 @@ def test_a_broken_dotenv_is_named_and_not_quoted(caplog: pytest.LogCaptureFixtur
     written(Path(".env"), "= sk-topsecret\n%%%\nDASHSCOPE_API_KEY=sk-topsecret\n")
     assert key() == "sk-topsecret"
     assert "topsecret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['DASHSCOPE_API_KEY="sk-topsecret', "export DASHSCOPE_API_KEY='sk-topsecret", "DASHSCOPE_API_KEY sk-topsecret"],
+)
+def test_a_key_in_a_broken_line_is_not_passed_over(line: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A typo in the very line of the key is told: else another voice would speak as if there were no key."""
+    written(Path(".env"), f"OTHER=1\n{line}\nMORE=2\n")
+    error = refused()
+    assert "line 2" in error.message
+    assert "topsecret" not in "".join([*traceback.format_exception(error), *capfd.readouterr()])
+
+
+@pytest.mark.parametrize("break_it", [lambda: written(Path(".env"), b"\xff"), lambda: credentials("no section")])
+def test_an_engine_that_needs_no_key_is_not_stopped_by_one(break_it: Callable[[], Path]) -> None:
+    """Where only engines without a use for the key can speak, it is not looked for; elsewhere the mistake is told."""
+    break_it()
+    for others in ({}, {"engine": "dashscope"}, {"engine": "builtin", "fallback": "dashscope"}, {"engine": "brought"}):
+        refused(**others)
+    for keyless in ({"engine": "builtin"}, {"engine": "fake", "fallback": "builtin"}):
+        assert config.resolve(**keyless).key is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_not_passed_over(make: Callable[[str], None]) -> None:
+    """A directory or a pipe where a file is read from is told at once; a virtual environment may be called .env."""
+    for place in (
+        ".env",
+        f"{Path.home()}/.alibabacloud/credentials",
+        f"{os.environ['XDG_CONFIG_HOME']}/lineread/config.toml",
+    ):
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+        make(place)
+        assert "is not a file" in refused().message
+        (os.rmdir if os.path.isdir(place) else os.unlink)(place)
+    written(Path(".env/pyvenv.cfg"), "home = /usr/bin")
+    assert key() is None
+
+
+@pytest.mark.parametrize("wrong", [{"api_key": 5}, {"region": b"x"}, {"cache": object()}, {"cache": None}])
+def test_arguments_of_another_type_are_refused(wrong: dict[str, Any]) -> None:
+    """What is neither a string nor, for the cache, true or false is told by its name."""
+    with pytest.raises(OptionError, match=next(iter(wrong))) as caught:
+        config.resolve(**wrong)
+    assert caught.value.remedy
+
+
+def test_a_base_url_that_is_refused_is_shown_without_what_may_be_secret() -> None:
+    """The message shows what is wrong with it, up to the host."""
+    message = refused(base_url="ftp://me:topsecret@x.example/topsecret").message
+    assert "'ftp://x.example' does not begin with http:// or https://" in message
 
 
 @pytest.mark.parametrize("bad", ["sk-hush hush", "sk-\u2013hush", "sk-hush\x07hush", "sk-hush\nhush", "钥匙"])
@@ -232,10 +289,10 @@ def test_an_environment_can_be_given() -> None:
     """Settings can be resolved for an environment that is not the process's own."""
     home = Path("elsewhere")
     written(home / ".alibabacloud" / "credentials", "[p]\ndashscope_api_key = sk-other\n")
-    settings = config.resolve({"HOME": str(home), "ALIBABA_CLOUD_PROFILE": "p", "LINEREAD_ENGINE": "fake"})
+    settings = config.resolve({"HOME": str(home), "ALIBABA_CLOUD_PROFILE": "p", "LINEREAD_ENGINE": "dashscope"})
     assert settings.key is not None
     assert settings.key.reveal() == "sk-other"
-    assert settings.engine == "fake"
+    assert settings.engine == "dashscope"
 
 
 @pytest.mark.parametrize(
@@ -410,10 +467,10 @@ def test_a_survey_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEREAD_CACHE_SIZE", "much")
     monkeypatch.setenv("DASHSCOPE_API_REGION", "mars")
     monkeypatch.setenv("OUTPUT_DIR", "mine")
-    settings, troubles = config.survey(engine="fake")
+    settings, troubles = config.survey(engine="dashscope")
     assert len(troubles) == 4
     assert all(trouble.remedy for trouble in troubles)
-    assert settings == dataclasses.replace(plain, engine="fake", output_dir="mine")
+    assert settings == dataclasses.replace(plain, engine="dashscope", output_dir="mine")
     assert str(refused()) == str(troubles[0])
 
 

@@ -37,6 +37,7 @@ CONTRACT = {
     "TimedOut": ("timed_out", 5, 504),
     "BadReply": ("bad_reply", 4, 502),
     "NoAudio": ("no_audio", 4, 502),
+    "SpeechCut": ("speech_cut", 5, 502),
     "OutputError": ("output_failed", 6, 500),
     "TurnedAway": ("turned_away", 1, 400),
     "KeyRefused": ("key_refused", 1, 401),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ from lineread import Request, tts
 from lineread.errors import LinereadError
 from lineread.fields import CALLS, GENERATE, Field, json_schema
 from lineread.plan import check
+from lineread.server.reference.document import document
+from lineread.wire import dashscope_server, openai
+from lineread.wire.body import SAMPLE_RATES
 
 ROOT = Path(__file__).parent.parent
 
@@ -70,7 +74,7 @@ def test_every_field_says_what_it_is() -> None:
     for call in CALLS:
         for field in (*call.request, *call.response):
             assert field.meaning.endswith(".")
-            assert field.kind in {"string", "number", "integer", "boolean"}
+            assert field.kind in {"string", "number", "integer", "boolean", "array"}
             if not field.required and field.default is not None:
                 jsonschema_rs.validator_for(field.schema()).validate(field.default)
 
@@ -83,7 +87,7 @@ def test_a_changed_declaration_makes_the_check_of_the_pages_fail(tmp_path: Path)
         "from lineread import fields\n"
         "text, *rest = fields.GENERATE.request\n"
         "fields.GENERATE = fields.GENERATE._replace(request=(text._replace(meaning=sys.argv.pop()), *rest))\n"
-        "fields.CALLS = (fields.GENERATE,)\n"
+        "fields.CALLS = (fields.GENERATE, *fields.CALLS[1:])\n"
         f"runpy.run_path({str(ROOT / 'docs' / 'generate.py')!r}, run_name='__main__')\n",
         encoding="utf-8",
     )
@@ -109,3 +113,14 @@ def test_limits_are_told_in_full() -> None:
     """Large limits are numbers that people read, not powers of ten."""
     assert GENERATE.field("take").limits == "1 to 1000000"
     assert Field("x", "string", "X.", choices=("a", "b")).limits == "a, b"
+
+
+def test_the_formats_and_rates_that_are_declared_are_those_that_are_taken() -> None:
+    """Each dialect declares every format that it takes, and each sample rate is told that not every format holds."""
+    request = document()["components"]["schemas"]["DashScopeRequest"]
+    parameters = request["properties"]["parameters"]["properties"]
+    speech = {field.name: field for field in openai.FIELDS}
+    assert set(parameters["response_format"]["enum"]) == set(dashscope_server.FORMATS)
+    assert set(speech["response_format"].choices) == set(openai.FORMATS)
+    for meaning in (parameters["sample_rate"]["description"], speech["sample_rate"].meaning):
+        assert {int(rate) for rate in re.findall(r"\d{4,}", meaning)} == set().union(*SAMPLE_RATES.values())

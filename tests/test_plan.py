@@ -35,7 +35,10 @@ REQUEST = Request("Hello there. And good bye.", "Cherry")
         ({"language_type": None}, OptionError, "bad_option", "language_type"),
         ({"language_type": "Klingon"}, OptionError, "unknown_language", "'Klingon'"),
         ({"instruction": ""}, OptionError, "bad_option", "instruction"),
-        ({"instruction": " "}, OptionError, "bad_option", "instruction"),
+        ({"instruction": " "}, OptionError, "bad_option", "instruction is empty. Fill it in"),
+        ({"voice": " "}, OptionError, "bad_option", "voice is empty. Give a voice."),
+        ({"language_type": "x" * 5000}, OptionError, "unknown_language", "xxx…'"),
+        ({"format": "x" * 5000}, OptionError, "unknown_format", "xxx…'"),
         ({"instruction": 1}, OptionError, "bad_option", "instruction"),
         ({"instruction": "\ud83d"}, TextError, "bad_text", "instruction"),
         ({"model": ""}, OptionError, "bad_option", "model"),
@@ -106,6 +109,11 @@ def test_the_edges_of_what_is_allowed(changes: dict[str, object]) -> None:
     """The ends of each range, and any case of a language, are accepted."""
     plan = plans.make(replace(REQUEST, **changes), Fake())  # type: ignore[arg-type]
     assert list(plan.segments())
+
+
+def test_a_format_in_any_case() -> None:
+    """A format is known however it is written, and becomes the one that all else knows."""
+    assert plans.make(replace(REQUEST, format="WAV"), Fake()).request.format == "wav"
 
 
 def test_the_engine_fills_in_the_request() -> None:

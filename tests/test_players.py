@@ -209,6 +209,16 @@ def test_a_player_that_reads_slowly_slows_the_speech(programs: Path) -> None:
         signal.signal(signal.SIGALRM, alarm)
 
 
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+def test_a_player_that_never_plays_is_given_up(programs: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Whether the pipe takes all of the sound or is full, it is ended soon, and the setting to correct is named."""
+    install(programs, "ffplay", "time.sleep(60)")
+    monkeypatch.setattr(players, "_PATIENCE", 1)
+    with pytest.raises(OutputError, match="neither takes the sound nor ends") as caught:
+        play(sound=bytes(size))
+    assert "LINEREAD_PLAYER" in caught.value.remedy
+
+
 def test_windows_plays_by_itself(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no program is found on Windows, Python's own player gets the file, and is stopped at the end."""
     calls: list[tuple[object, int]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import os
 import wave
@@ -16,12 +17,11 @@ import pytest
 from lineread._sync import Iteration
 from lineread.engines.base import Limits
 from lineread.engines.fake import SECONDS_PER_CHARACTER, Act, Fake
-from lineread.errors import NoAudio, ServiceFailed
+from lineread.errors import NoAudio, OptionError, ServiceFailed
 from lineread.pipeline import Studio, speak
 from lineread.plan import Plan, make
 from lineread.results import AsyncStream, Speech, Stream, Tally
 from lineread.speech import Chunk, Facts, Request, Spoken
-from support import gather
 
 TEXT = "One line here. And the second line."
 BY_SENTENCE = Limits(by_sentence=True)
@@ -169,12 +169,31 @@ def test_collecting_the_rest() -> None:
 
 
 def test_a_stream_that_was_read_is_not_collected_again() -> None:
-    """Collecting after the last chunk was taken is told apart from an engine that gave no sound."""
+    """Collecting, or reading again, after the last chunk is told apart from an engine that gave no sound."""
     whole = stream()
     assert list(whole)
+    for again in (whole.collect, whole.to_dict, lambda: list(whole)):
+        with pytest.raises(NoAudio) as caught:
+            again()
+        assert caught.value.code == "stream_consumed"
+
+
+async def test_an_asynchronous_stream_is_not_read_twice() -> None:
+    """So for callers with an event loop; what was read in part can still be read on."""
+    whole = async_stream()
+    assert (await anext(aiter(whole))).pcm
+    assert [chunk async for chunk in whole]
     with pytest.raises(NoAudio) as caught:
-        whole.collect()
+        assert [chunk async for chunk in whole]
     assert caught.value.code == "stream_consumed"
+
+
+@pytest.mark.parametrize("place", [5, io.BytesIO(), b"a.wav"])
+def test_what_is_no_path_is_refused(place: object) -> None:
+    """A speech is saved to a path; for anything else it is told where the samples are."""
+    with pytest.raises(OptionError, match=type(place).__name__) as caught:
+        stream().collect().save(place)  # type: ignore[arg-type]
+    assert "speech.pcm" in caught.value.remedy
 
 
 def test_a_stream_closes_what_is_behind_it() -> None:
@@ -185,7 +204,8 @@ def test_a_stream_closes_what_is_behind_it() -> None:
         assert engine.running == 1
     assert engine.running == 0
     chunks.close()
-    assert list(chunks) == []
+    with pytest.raises(NoAudio, match="closed"):
+        iter(chunks)
 
 
 async def test_an_asynchronous_stream_does_the_same() -> None:
@@ -199,7 +219,8 @@ async def test_an_asynchronous_stream_does_the_same() -> None:
         await anext(aiter(chunks))
         assert engine.running == 1
     assert engine.running == 0
-    assert await gather(aiter(chunks)) == []
+    with pytest.raises(NoAudio, match="closed"):
+        aiter(chunks)
 
 
 async def test_an_error_while_collecting_stops_the_work() -> None:

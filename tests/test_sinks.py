@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -375,6 +376,17 @@ def test_permissions_are_respected(tmp_path: Path) -> None:
                 attempt(path)
     closed.chmod(0o755)
     assert locked.read_bytes() == b"older"
+
+
+@posix
+def test_a_read_only_file_system_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no permission would help, none is asked for."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: types.SimpleNamespace(f_flag=os.ST_RDONLY))
+    (tmp_path / "old.wav").write_bytes(b"")
+    for name in ("old.wav", "new.wav"):
+        with pytest.raises(OutputError, match="lies on a read-only file system"):
+            sinks.check(tmp_path / name)
 
 
 def test_permissions_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,11 @@ class Iteration(Generic[T]):
             self._pump = _Pump(self._source, step)
         return self._pump.next()
 
+    @property
+    def over(self) -> bool:
+        """It has come to its end, or was closed."""
+        return self._closed
+
     def close(self) -> None:
         """Stop the generator and wait for its clean-up. Closing twice does nothing."""
         if self._closed:

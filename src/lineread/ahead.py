@@ -39,28 +39,76 @@ async def speak_ahead(
     segments: Iterator[tuple[Segment, bool]], studio: Studio, concurrency: int
 ) -> AsyncGenerator[tuple[Chunk, Segment, bool], None]:
     """Chunks of segments, in order, each with its segment and whether that is the last one."""
-    turns = asyncio.Semaphore(concurrency)
-    lines: deque[_Line] = deque()
+    ahead = Ahead(studio, concurrency)
     try:
         while True:
-            while len(lines) < concurrency * DEPTH and (following := next(segments, None)) is not None:
-                lines.append(_Line(*following, studio, turns))
-            if not lines:
+            while not ahead.full and (following := next(segments, None)) is not None:
+                ahead.add(*following)
+            if (line := ahead.first) is None:
                 return
-            async for chunk in lines[0].chunks():
-                yield chunk, lines[0].segment, lines[0].last
-            lines.popleft()
+            async for chunk in line.chunks():
+                yield chunk, line.segment, line.last
+            ahead.drop()
     finally:
-        await _stop(lines)
+        await ahead.stop()
 
 
-class _Line:
-    """One segment that is being spoken: a task and the chunks that it has made so far."""
+class Ahead:
+    """Segments that are being spoken, in the order in which they will be heard.
+
+    Args:
+        studio: Where they are spoken.
+        concurrency: How many of them at the same time.
+    """
+
+    def __init__(self, studio: Studio, concurrency: int) -> None:
+        self._studio = studio
+        self._turns = asyncio.Semaphore(concurrency)
+        self._most = concurrency * DEPTH
+        self._lines: deque[Line] = deque()
+
+    @property
+    def full(self) -> bool:
+        """No more should be added before the first one is dropped."""
+        return len(self._lines) >= self._most
+
+    @property
+    def first(self) -> Line | None:
+        """What is heard next; None where there is nothing."""
+        return self._lines[0] if self._lines else None
+
+    def add(self, segment: Segment, last: bool) -> Line:  # noqa: FBT001 - a fact about the segment, not a switch
+        """Begin to speak one more."""
+        line = Line(segment, last, self._studio, self._turns)
+        self._lines.append(line)
+        return line
+
+    def drop(self) -> None:
+        """The first one was heard to its end."""
+        self._lines.popleft()
+
+    async def stop(self) -> None:
+        """Stop all of them; it returns when they have cleaned up. Whoever reads one of them is at its end."""
+        lines, self._lines = self._lines, deque()
+        for line in lines:
+            line.stop()
+        await asyncio.gather(*(line.task for line in lines), return_exceptions=True)
+
+
+class Line:
+    """One segment that is being spoken: a task and the chunks that it has made so far.
+
+    Attributes:
+        segment: The segment.
+        last: Nothing comes after it.
+        task: Ends when all of it is made.
+    """
 
     def __init__(self, segment: Segment, last: bool, studio: Studio, turns: asyncio.Semaphore) -> None:  # noqa: FBT001 - a fact about the segment, not a switch
         self.segment = segment
         self.last = last
         self._studio = studio
+        self._stopped = False
         self._queue: asyncio.Queue[Chunk | None] = asyncio.Queue()
         self.task = asyncio.create_task(self._fill(turns))
 
@@ -73,16 +121,16 @@ class _Line:
             self._queue.put_nowait(None)
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        while (chunk := await self._queue.get()) is not None:
+        """Its chunks, as they come. None comes once it was stopped."""
+        while (chunk := await self._queue.get()) is not None and not self._stopped:
             yield chunk
-        await self.task  # raises what went wrong
+        if not self._stopped:
+            await self.task  # raises what went wrong
 
-
-async def _stop(lines: deque[_Line]) -> None:
-    tasks = [line.task for line in lines]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    def stop(self) -> None:
+        """Speak no more of it."""
+        self._stopped = True
+        self.task.cancel()
 
 
 async def _spoken(segment: Segment, studio: Studio) -> AsyncGenerator[Chunk, None]:

@@ -297,7 +297,8 @@ class Cache:
         return f"{self._entries}/{digits[:2]}/{digits[2:]}{_SUFFIX}"
 
     def _remember(self, error: OSError) -> None:
-        self.trouble = f"{error.filename or self.root}: {error.strerror or type(error).__name__}"
+        said = "not a directory" if isinstance(error, FileExistsError) else error.strerror or type(error).__name__
+        self.trouble = f"{error.filename or self.root}: {said}"
 
     def _furnish(self, directory: str) -> None:
         """Make a directory below the root, and the root with its notes if it is new."""

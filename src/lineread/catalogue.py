@@ -21,7 +21,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineread.errors import ModelError, OptionError, VoiceError
+from lineread.errors import ModelError, OptionError, VoiceError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -115,7 +115,7 @@ class OpenAIModel:
     Attributes:
         id: OpenAI's name.
         model: The model that speaks without instructions.
-        instruct_model: The model that speaks with them.
+        instruct_model: The model that speaks with them; the same where OpenAI's ignores them.
         reason: Why these.
     """
 
@@ -168,16 +168,18 @@ def load() -> Catalogue:
 
 
 def voice(name: str) -> Voice:
-    """The system voice of that name; case and ``_`` for a space are forgiven.
+    """The system voice of that name, or of that Chinese display name; case and ``_`` for a space are forgiven.
 
     Raises:
         VoiceError: There is none.
     """
     voices = load().voices
     found = voices.get(name) or voices.get(_forgive(name, voices) or "")
+    found = found or next((each for each in voices.values() if each.name == name.strip()), None)
     if found is None:
         raise VoiceError(
-            f"There is no voice {name!r}.", remedy=suggestion(name, voices, "`lineread voices` lists all 48.")
+            f"There is no voice {shortened(name)!r}.",
+            remedy=suggestion(name, voices, "`lineread voices` lists all 48."),
         )
     return found
 
@@ -192,7 +194,7 @@ def model(name: str) -> Model:
     found = models.get(name) or models.get(_forgive(name, models) or "")
     if found is None:
         raise ModelError(
-            f"There is no model {name!r}.", remedy=suggestion(name, models, "`lineread models` lists all.")
+            f"There is no model {shortened(name)!r}.", remedy=suggestion(name, models, "`lineread models` lists all.")
         )
     return found
 
@@ -207,7 +209,7 @@ def language(name: str) -> str:
     found = name if name in languages else _forgive(name, languages)
     if found is None:
         hint = suggestion(name, languages, f"Choose one of {', '.join(languages)}.")
-        raise OptionError(f"language_type {name!r} is not known.", remedy=hint, code="unknown_language")
+        raise OptionError(f"language_type {shortened(name)!r} is not known.", remedy=hint, code="unknown_language")
     return found
 
 
@@ -222,7 +224,8 @@ def region(name: str) -> Region:
     found = regions.get(name) or by_city.get(_forgive(name, by_city) or "")
     if found is None:
         known = ", ".join(f"{place.id} ({place.name})" for place in regions.values())
-        raise OptionError(f"There is no region {name!r} with Qwen TTS.", remedy=f"Choose {known}, or give a base URL.")
+        message = f"There is no region {shortened(name)!r} with Qwen TTS."
+        raise OptionError(message, remedy=f"Choose {known}, or give a base URL.")
     return found
 
 
@@ -236,6 +239,11 @@ def openai_voice(name: str) -> OpenAIVoice | None:
     """What stands for a voice name of OpenAI's, in any case; None where it is not one."""
     names = load().openai_voices
     return names.get(_forgive(name, names) or "")
+
+
+def custom_family(voice_: str) -> str | None:
+    """How a voice of the user's own was made, by the form of its id; None for any other name."""
+    return next((family for family in CUSTOM_FAMILIES if voice_.startswith(f"qwen-tts-{family}-")), None)
 
 
 def voices_of(model_: Model) -> tuple[Voice, ...]:

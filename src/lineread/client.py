@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from lineread.config import Settings
+    from lineread.engines.base import Turn
+    from lineread.engines.link import Link
+    from lineread.live.session import Live
     from lineread.plan import Plan
-    from lineread.speech import Chunk, Request, Segment
+    from lineread.speech import Chunk, LiveRequest, Request, Segment
 
 #: Below the base of outputs; the place that agents' skills for Qwen TTS agreed on.
 OUTPUT_PLACE = os.path.join("ai-audio-tts", "audio")
@@ -141,6 +144,7 @@ class Client:
         Raises:
             LinereadError: See ``lineread.errors``. What is wrong with the request is raised here, before any sound.
         """
+        plans.check_stream(stream)
         job = self.prepare(request)
         if stream:
             return Stream(job, _sync.Iteration(job.chunks()))
@@ -155,6 +159,7 @@ class Client:
 
     async def agenerate(self, request: Request, *, stream: bool = False) -> Speech | AsyncStream:
         """As :meth:`generate`, for callers with an event loop."""
+        plans.check_stream(stream)
         job = self.prepare(request)
         chunks = AsyncStream(job, job.chunks())
         return chunks if stream else await chunks.collect()
@@ -168,12 +173,35 @@ class Client:
         """
         engine = self.engine()
         plan = plans.make(request, engine)
-        if self._engine is None and self.settings.engine is None and self.settings.key is None:
-            self._say("no DashScope key was found, so the machine's own voice speaks (builtin).")
-        if request.instruction and not plan.request.instruction:
-            self._say(f"the {engine.name} engine cannot follow an instruction; it speaks without it.")
+        self._say_who_speaks(engine, request, plan.request)
         studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
         return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE))
+
+    def live(self, request: LiveRequest) -> Live:
+        """A session in which text streams in while speech streams out. Nothing is sent before it is opened.
+
+        Args:
+            request: All but the text.
+
+        Raises:
+            RequestError: What is asked cannot be done.
+            ConfigError: The engine cannot work as it is set up.
+        """
+        from lineread.live.session import Live  # noqa: PLC0415 - asyncio: nothing else has to load it
+
+        return Live(self.link(request))
+
+    def link(self, request: LiveRequest) -> Link:
+        """What a session stands on; arguments and errors as for :meth:`live`."""
+        plans.check(request)
+        engine = self.engine()
+        link = engine.link(request)
+        if link is None:
+            from lineread.live.local import Local  # noqa: PLC0415 - as above
+
+            link = Local(request, engine, self.cache)
+        self._say_who_speaks(engine, request, link.request)
+        return link
 
     def engine(self) -> Engine:
         """The engine that speaks this client's requests, with what belongs around it."""
@@ -223,6 +251,14 @@ class Client:
             self._open[mark] = _Equipped(primary, backup, self.settings, self.cache)
         return self._open[mark]
 
+    def _say_who_speaks(self, engine: Engine, asked: Request | LiveRequest, resolved: Request | LiveRequest) -> None:
+        """Tell what the user could not know, and has not asked for."""
+        if self._engine is None and self.settings.engine is None and self.settings.key is None:
+            instead = f", not {asked.model}" if asked.model and asked.model != resolved.model else ""
+            self._say(f"no DashScope key was found, so the machine's own voice speaks (builtin){instead}.")
+        if asked.instruction and not resolved.instruction:
+            self._say(f"the {engine.name} engine cannot follow an instruction; it speaks without it.")
+
     def _say(self, line: str) -> None:
         if line not in self._noticed:
             self._noticed.add(line)
@@ -233,7 +269,7 @@ def _check_engine(place: str, value: object) -> None:
     """Refuse what is no engine (its class, say), before it passes for "not given" and another voice speaks."""
     if not (value is None or isinstance(value, str | Engine)):
         raise EngineUnknown(
-            f"{place} is a {type(value).__name__}, neither a name nor an Engine object.",
+            f"{place} must be a name or an Engine object, not {type(value).__name__}.",
             remedy="Give a name such as 'builtin', or an object of a class made from lineread.Engine.",
         )
 
@@ -256,6 +292,14 @@ class _Equipped(Wrapper):
     def used(self) -> bool:
         """Something was spoken, so there may be connections to close."""
         return self._whole is not None
+
+    def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link | None:
+        from lineread.wrappers import turns  # noqa: PLC0415 - see above
+
+        return self.inner.link(request, turn=turn or turns(self._settings.state_dir))
+
+    def wait(self, request: Request) -> float:
+        return 0.0 if self._whole is None else self._whole.wait(request)
 
     def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         if self._whole is None:

@@ -2,18 +2,20 @@
 
 Owns the order explicit > environment > files, and the only reads of the environment in lineread. Everything below
 takes values. Files are read only when they are there: ``.env`` of the working directory (for the key),
-``~/.alibabacloud/credentials`` (for the key) and ``lineread/config.toml`` in the user's configuration directory.
+``~/.alibabacloud/credentials`` (for the key) and ``lineread/config.toml`` in the user's configuration directory. The
+key is looked for only where an engine may need it: what is wrong with it shall not stop one that needs none.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from lineread import catalogue
-from lineread.errors import ConfigError, OptionError
+from lineread.errors import ConfigError, OptionError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE: Final = "DASHSCOPE_API_KEY"
 #: The keys of a server's clients; not to be mixed up with the service's own.
 SERVER_KEYS_VARIABLE: Final = "LINEREAD_SERVER_KEYS"
+#: Engines that have no use for the service's key.
+KEYLESS: Final = frozenset({"builtin", "fake"})
 DEFAULT_CACHE_BYTES: Final = 2 << 30
 #: What config.toml may say, and the environment variable that outranks it.
 VARIABLES: Final = {
@@ -107,6 +111,11 @@ class Settings:
         """The engine that speaks when a call names none."""
         return self.engine or ("builtin" if self.key is None else "dashscope")
 
+    @property
+    def needs_key(self) -> bool:
+        """The key is of use: to an engine that is named, or to choose one."""
+        return not {self.engine, self.fallback or self.engine} <= KEYLESS
+
 
 def resolve(
     environ: Mapping[str, str] | None = None,
@@ -125,7 +134,13 @@ def resolve(
 
     Raises:
         ConfigError: A setting has a value that it cannot have.
+        OptionError: An argument has a type that it cannot have.
     """
+    for name, value in {"api_key": api_key, **explicit}.items():
+        if not isinstance(value, str | None):
+            raise OptionError(f"{name} must be a string, not {type(value).__name__}.", remedy="Write it in quotes.")
+    if not isinstance(cache, bool):
+        raise OptionError("cache must be true or false.", remedy="cache_dir says where finished lines are kept.")
     settings, troubles = survey(environ, api_key=api_key, cache=cache, **explicit)
     if troubles:
         raise troubles[0]
@@ -157,15 +172,13 @@ def survey(
         return explicit.get(name) or environ.get(VARIABLES[name]) or from_file.get(name)
 
     cache_dir = setting("cache_dir") or _user_dir(environ, "XDG_CACHE_HOME", ".cache")
-    no_key: tuple[Secret | None, str] = (None, "")
-    key, key_source = attempt(lambda: find_key(environ, api_key), no_key)
     named = {name: environ.get(variable) for name, variable in VARIABLES.items()}
     base_url, region, workspace = attempt(lambda: _endpoint(explicit, named, from_file), _endpoint())
     settings = Settings(
         engine=setting("engine"),
         fallback=setting("fallback"),
-        key=key,
-        key_source=key_source,
+        key=None,
+        key_source="",
         base_url=base_url,
         region=region,
         workspace=workspace,
@@ -175,6 +188,10 @@ def survey(
         output_dir=os.path.expanduser(setting("output_dir") or "output"),
         player=setting("player"),
     )
+    if settings.needs_key:
+        no_key: tuple[Secret | None, str] = (None, "")
+        key, key_source = attempt(lambda: find_key(environ, api_key), no_key)
+        settings = replace(settings, key=key, key_source=key_source)
     return settings, tuple(troubles)
 
 
@@ -215,26 +232,6 @@ def key_file() -> str:
     return _own_file(os.environ, "keys.toml")
 
 
-def profile_trouble(environ: Mapping[str, str] | None = None) -> ConfigError | None:
-    """What is wrong with the profile that the environment names, where there is a credentials file to be asked."""
-    environ = os.environ if environ is None else environ
-    path = _credentials(environ)
-    profile, variable = _profile(environ)
-    if not variable or not os.path.isfile(path):
-        return None
-    profiles = _profiles(path)
-    if profile not in profiles:
-        known = ", ".join(f"[{name}]" for name in profiles) or "no profile"
-        hint = catalogue.suggestion(profile, profiles, f"The file has {known}; correct {variable}.")
-        return ConfigError(f"{path} has no profile [{profile}], which {variable} names.", remedy=hint)
-    if not profiles[profile].get(_KEY_OPTION, "").strip():
-        return ConfigError(
-            f"{path}: the profile [{profile}], which {variable} names, has no {_KEY_OPTION}.",
-            remedy=f"Add the line `{_KEY_OPTION} = sk-...`, or name another profile.",
-        )
-    return None
-
-
 def parse_size(text: str, what: str = "cache_size") -> int:
     """Bytes of a size such as ``500M`` or ``2 GiB``.
 
@@ -243,7 +240,8 @@ def parse_size(text: str, what: str = "cache_size") -> int:
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ConfigError(f"{what} takes a size, not {text!r}.", remedy="Write a number of bytes, or 500M, or 2G.")
+        shown = shortened(text)
+        raise ConfigError(f"{what} takes a size, not {shown!r}.", remedy="Write a number of bytes, or 500M, or 2G.")
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
@@ -259,25 +257,45 @@ def _secret(value: str, source: str) -> Secret:
 
 
 def _key_from_dotenv(_: Mapping[str, str]) -> tuple[str, str]:
-    if not os.path.isfile(".env"):
+    # Many keep a virtual environment at that place.
+    if os.path.exists(os.path.join(".env", "pyvenv.cfg")) or not _is_there(".env"):
         return "", ""
-    from dotenv import dotenv_values  # noqa: PLC0415 - only who has a .env pays for its parser
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only who has a .env pays for its parser
 
     try:
-        values = dotenv_values(".env", interpolate=False, encoding="utf-8-sig")
+        with open(".env", encoding="utf-8-sig") as file:
+            lines = [*parse_stream(file)]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f".env cannot be read: {_reason(error)}.", remedy=f"Repair it, or set {KEY_VARIABLE} in the environment."
         ) from error
+    if broken := next((line for line in lines if line.error and KEY_VARIABLE in line.original.string), None):
+        raise ConfigError(
+            f".env sets {KEY_VARIABLE} at line {broken.original.line} in a way that cannot be read.",
+            remedy=f"Write {KEY_VARIABLE}=sk-... and check the quotes.",
+        )
+    values = {line.key: line.value for line in lines}
     return values.get(KEY_VARIABLE) or "", ".env in the working directory"
 
 
 def _key_from_credentials(environ: Mapping[str, str]) -> tuple[str, str]:
     path = _credentials(environ)
-    if not os.path.isfile(path):
+    if not _is_there(path):
         return "", ""
-    profile, _ = _profile(environ)
-    return _profiles(path).get(profile, {}).get(_KEY_OPTION, ""), f"{path}, profile [{profile}]"
+    profile, variable = _profile(environ)
+    profiles = _profiles(path)
+    key = profiles.get(profile, {}).get(_KEY_OPTION, "")
+    if variable and profile not in profiles:
+        known = ", ".join(f"[{name}]" for name in profiles) or "no profile"
+        hint = catalogue.suggestion(profile, profiles, f"The file has {known}; correct {variable}.")
+        shown = shortened(profile)
+        raise ConfigError(f"{path} has no profile [{shown}], which {variable} names.", remedy=hint)
+    if variable and not key.strip():
+        raise ConfigError(
+            f"{path}: the profile [{profile}], which {variable} names, has no {_KEY_OPTION}.",
+            remedy=f"Add the line `{_KEY_OPTION} = sk-...`, or name another profile.",
+        )
+    return key, f"{path}, profile [{profile}]"
 
 
 def _profile(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -303,7 +321,7 @@ def _profiles(path: str) -> dict[str, dict[str, str]]:
 
 def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
     path = _settings_file(environ)
-    if not os.path.isfile(path):
+    if not _is_there(path):
         return {}
     import tomllib  # noqa: PLC0415 - only who has a configuration file pays for its parser
 
@@ -315,7 +333,7 @@ def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
     for name, value in facts.items():
         if name not in VARIABLES:
             hint = catalogue.suggestion(name, VARIABLES, f"It may set {', '.join(VARIABLES)}.")
-            raise ConfigError(f"{path} sets {name!r}, which is no setting.", remedy=hint)
+            raise ConfigError(f"{path} sets {shortened(name)!r}, which is no setting.", remedy=hint)
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ConfigError(f"{path}: {name} must be a string.", remedy=f'Write {name} = "...".')
     return {name: str(value) for name, value in facts.items()}
@@ -349,8 +367,9 @@ def _base(url: str) -> str:
     host = rest.partition("/")[0]
     if scheme not in ("http", "https") or not host.strip():
         shown = (rest or url).partition("/")[0].rpartition("@")[2]  # what else is in it may be a secret
+        shown = shortened(f"{scheme}://{shown}" if rest else shown)
         raise ConfigError(
-            f"The base URL of {shown!r} is not an http or https URL.",
+            f"The base URL {shown!r} does not begin with http:// or https:// and a host.",
             remedy="It looks like https://dashscope.aliyuncs.com/api/v1.",
         )
     return f"{'https' if host.endswith('.aliyuncs.com') else scheme}://{rest}"
@@ -367,6 +386,21 @@ def _settings_file(environ: Mapping[str, str]) -> str:
 def _own_file(environ: Mapping[str, str], name: str) -> str:
     """A file in lineread's directory below the user's configuration."""
     return os.path.join(_user_dir(environ, "XDG_CONFIG_HOME", ".config"), name)
+
+
+def _is_there(path: str) -> bool:
+    """Whether a file lies there.
+
+    Raises:
+        ConfigError: Something else does. Nobody put it there to be ignored; a pipe could be waited for without end.
+    """
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+    if not is_file:
+        raise ConfigError(f"{path} is not a file.", remedy="Remove it, or put a file in its place.")
+    return True
 
 
 def _version(path: str) -> Hashable:

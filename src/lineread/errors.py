@@ -21,7 +21,8 @@ Owns the error classes, their stable codes and what each door makes of them. Imp
     │   ├── Unreachable            no connection, or it dropped
     │   ├── TimedOut               a deadline passed
     │   ├── BadReply               a reply that makes no sense
-    │   └── NoAudio                a reply without sound
+    │   ├── NoAudio                a reply without sound
+    │   └── SpeechCut              the connection was lost within a sentence that was heard in part
     ├── OutputError                the audio could not be written or played
     └── TurnedAway                 a server does not take this request
         ├── KeyRefused             the key is none of this server's
@@ -37,6 +38,16 @@ servers); each error has a message of one line and a ``remedy`` that says what t
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+#: Most characters of a name that a message repeats.
+LONGEST_SHOWN = 60
+
+
+def shortened(name: str) -> str:
+    """A name of the user's as a message repeats it: all of it, unless it is far too long to be one."""
+    return name if len(name) <= LONGEST_SHOWN else f"{name[: LONGEST_SHOWN - 1]}…"
 
 
 class LinereadError(Exception):
@@ -229,6 +240,24 @@ class NoAudio(EngineError):
     """The service answered without sound."""
 
     code = "no_audio"
+
+
+class SpeechCut(EngineError):
+    """The connection was lost within a sentence that was heard in part.
+
+    Args:
+        message: As for any error.
+        delivered: The text up to which everything was delivered, as a place in all that was written; what comes after
+            it was heard in part, or not at all.
+        **facts: As for any error.
+    """
+
+    code = "speech_cut"
+    exit_status = 5
+
+    def __init__(self, message: str, *, delivered: tuple[int, int] = (0, 0), **facts: Any) -> None:  # noqa: ANN401 - as its base takes them
+        super().__init__(message, **facts)
+        self.delivered = delivered
 
 
 class OutputError(LinereadError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lineread.speech import FORMATS, SAMPLE_RATE
+from lineread.speech import FORMATS, MODES, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Field(NamedTuple):
 
     Attributes:
         name: What it is called.
-        kind: ``string``, ``number``, ``integer`` or ``boolean``, as JSON Schema says it.
+        kind: ``string``, ``number``, ``integer``, ``boolean`` or ``array`` (of strings), as JSON Schema says it.
         meaning: What it is for, with its unit.
         default: What holds where it is left out; :data:`REQUIRED` if it may not be, None if there is nothing then.
         least: The smallest number that it may be.
@@ -63,6 +63,8 @@ class Field(NamedTuple):
     def schema(self) -> dict[str, Any]:
         """It as JSON Schema."""
         schema: dict[str, Any] = {"type": self.kind, "description": self.meaning}
+        if self.kind == "array":
+            schema["items"] = {"type": "string"}
         if self.least is not None:
             schema |= {"minimum": self.least, "maximum": self.most}
         if self.choices:
@@ -144,7 +146,8 @@ GENERATE: Final = Call(
         Field(
             "model",
             "string",
-            "A model of the catalogue; by default qwen3-tts-flash, or qwen3-tts-instruct-flash with an instruction.",
+            "A model of the catalogue. DashScope's dialect needs one; elsewhere it is by default qwen3-tts-flash, or "
+            "qwen3-tts-instruct-flash with an instruction.",
             None,
             example="qwen3-tts-instruct-flash",
             dashscope="model",
@@ -156,7 +159,6 @@ GENERATE: Final = Call(
             "The file format: ogg holds Opus, pcm is signed 16-bit little-endian in one channel.",
             FORMATS[0],
             choices=FORMATS,
-            dashscope="parameters.response_format",
         ),
         Field(
             "rate",
@@ -210,14 +212,115 @@ GENERATE: Final = Call(
     ),
 )
 
-CALLS: Final = (GENERATE,)
+REALTIME: Final = Call(
+    "realtime",
+    "Speak a text while it is still being written.",
+    request=(
+        GENERATE.field("text")._replace(
+            meaning="The words to speak, or something that gives them piece by piece.",
+            dashscope="input_text_buffer.append: text",
+            openai="",
+        ),
+        GENERATE.field("voice")._replace(dashscope="session.voice", openai=""),
+        GENERATE.field("instruction")._replace(dashscope="session.instructions", openai=""),
+        Field(
+            "sample_rate",
+            "integer",
+            "Samples a second of the sound; the service has 8000, 16000, 24000 and 48000.",
+            SAMPLE_RATE,
+            least=8000,
+            most=48_000,
+            dashscope="session.sample_rate",
+        ),
+        GENERATE.field("language_type")._replace(dashscope="session.language_type", openai=""),
+        GENERATE.field("model")._replace(
+            meaning="A realtime model of the catalogue; by default qwen3-tts-flash-realtime, or "
+            "qwen3-tts-instruct-flash-realtime with an instruction.",
+            example="qwen3-tts-flash-realtime",
+            dashscope="the query's model",
+            openai="",
+        ),
+        Field(
+            "mode",
+            "string",
+            "Who says when text is spoken: the voice, as soon as it can be spoken well, or the writer, by a commit.",
+            MODES[0],
+            choices=MODES,
+            dashscope="session.mode",
+        ),
+        GENERATE.field("rate")._replace(dashscope="session.speech_rate", openai=""),
+        GENERATE.field("pitch")._replace(dashscope="session.pitch_rate", openai=""),
+        GENERATE.field("volume")._replace(dashscope="session.volume", openai=""),
+        Field(
+            "response_format",
+            "string",
+            "How sound comes over the socket. What the library gives is PCM, whatever this is.",
+            "pcm",
+            choices=("pcm", "wav", "mp3", "opus"),
+            dashscope="session.response_format",
+        ),
+        Field(
+            "bit_rate",
+            "integer",
+            "Kilobits a second of mp3 and opus.",
+            128,
+            least=6,
+            most=510,
+            dashscope="session.bit_rate",
+        ),
+        Field(
+            "optimize_instructions",
+            "boolean",
+            "Lets the cloud's model rewrite the instructions; needs instructions.",
+            False,  # noqa: FBT003 - a field's default
+            dashscope="session.optimize_instructions",
+        ),
+        Field(
+            "enable_tn",
+            "boolean",
+            "Switches the cloud's own reading of numbers and signs; left out, the model decides.",
+            None,
+            dashscope="session.enable_tn",
+        ),
+    ),
+    response=(
+        Field(
+            "audio_base64_pcm_chunks",
+            "array",
+            "The sound in pieces, each Base64: signed 16-bit little-endian, one channel.",
+            dashscope="response.audio.delta: delta",
+        ),
+        Field("sample_rate", "integer", "Samples a second.", SAMPLE_RATE),
+        Field(
+            "finish_reason",
+            "string",
+            "stop: all was spoken. cancelled: it was told to fall silent.",
+            choices=("stop", "cancelled"),
+        ),
+    ),
+)
+
+CALLS: Final = (GENERATE, REALTIME)
+
+_RATES: Final = (
+    "Samples a second of the audio. Opus can hold 8000, 12000, 16000, 24000 and 48000; mp3 and aac hold 11025, 22050, "
+    "32000 and 44100 as well; the other formats hold any."
+)
 
 #: Fields that only DashScope's dialect has.
 DASHSCOPE_ONLY: Final = (
     Field(
+        "response_format",
+        "string",
+        "The format of the audio: opus and ogg are Opus in Ogg, pcm is signed 16-bit little-endian in one channel.",
+        "wav",
+        choices=("wav", "mp3", "pcm", "opus", "ogg", "flac"),
+        dashscope="parameters.response_format",
+    ),
+    Field(
         "sample_rate",
         "integer",
-        "Samples a second of the audio.",
+        _RATES,
         SAMPLE_RATE,
         least=8000,
         most=48_000,
@@ -226,7 +329,7 @@ DASHSCOPE_ONLY: Final = (
     Field(
         "optimize_instructions",
         "boolean",
-        "Lets the cloud's model rewrite the instructions; needs instructions.",
+        "Whether the model may rewrite the instructions: checked, not relayed; they are followed as they are.",
         False,  # noqa: FBT003 - a field's default
         dashscope="parameters.optimize_instructions",
     ),
@@ -253,7 +356,7 @@ OPENAI_ONLY: Final = (
     Field(
         "sample_rate",
         "integer",
-        "Samples a second of the audio; every format can hold 8000, 12000, 16000, 24000 and 48000.",
+        _RATES,
         None,
         least=8000,
         most=48_000,

@@ -5,13 +5,13 @@ Owns the checks of a request's fields and the cutting of its text. Pure: no I/O,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lineread import text as texts
-from lineread.errors import OptionError, TextError
-from lineread.fields import GENERATE
-from lineread.speech import Request, Segment, billed_characters
+from lineread.errors import OptionError, TextError, shortened
+from lineread.fields import GENERATE, REALTIME
+from lineread.speech import LiveRequest, Request, Segment, billed_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,41 +59,54 @@ def make(request: Request, engine: Engine) -> Plan:
         RequestError: What is asked cannot be done.
         ConfigError: The engine cannot work as it is set up.
     """
+    if isinstance(request.format, str):
+        request = replace(request, format=request.format.lower())
     check(request)
     resolved = engine.resolve(request)
     return Plan(resolved, engine.limits(resolved), engine.fingerprint(resolved))
 
 
-def check(request: Request) -> None:
+def check(request: Request | LiveRequest) -> None:
     """Refuse fields that no engine can serve.
 
     Raises:
         RequestError: Says which field, and what it may be.
     """
-    for field in _FIELDS:
+    for field in _LIVE_FIELDS if isinstance(request, LiveRequest) else _FIELDS:
         value = getattr(request, field.name)
         if value is None and field.default is None:
             continue
         _CHECKS[field.kind](field, value)
 
 
+def check_stream(stream: object) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        OptionError: It is.
+    """
+    _check_boolean(GENERATE.field("stream"), stream)
+
+
 def _check_text(field: Field, value: object) -> None:
-    _check_string(field.name, value)
+    _check_string(field, value)
     if field.choices and value not in field.choices:
         raise OptionError(
-            f"The {field.name} {value!r} is not supported.",
+            f"The {field.name} {shortened(str(value))!r} is not supported.",
             remedy=f"Choose one of {field.limits}.",
             code=f"unknown_{field.name}",
         )
 
 
-def _check_string(name: str, value: object) -> None:
+def _check_string(field: Field, value: object) -> None:
+    name = field.name
     if not isinstance(value, str):
         raise OptionError(f"{name} must be a string, not {_kind(value)}.", remedy="Write it in quotes.")
     if not value.strip():
         if name == "text":
             raise TextError("The text is empty.", remedy="Give some words to speak.", code="empty_text")
-        raise OptionError(f"{name} is empty.", remedy=f"Give a {name}, or leave the field out.")
+        remedy = f"Give a {name}." if field.required else "Fill it in, or leave it out."
+        raise OptionError(f"{name} is empty.", remedy=remedy)
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -126,5 +139,11 @@ def _kind(value: object) -> str:
     return "null" if value is None else type(value).__name__
 
 
+def _check_boolean(field: Field, value: object) -> None:
+    if not isinstance(value, bool):
+        raise OptionError(f"{field.name} must be true or false.", remedy=f"It is about this: {field.meaning}")
+
+
 _FIELDS = tuple(field for field in GENERATE.request if field.name != "stream")
-_CHECKS = {"string": _check_text, "number": _check_number, "integer": _check_integer}
+_LIVE_FIELDS = tuple(field for field in REALTIME.request if field.name != "text")
+_CHECKS = {"string": _check_text, "number": _check_number, "integer": _check_integer, "boolean": _check_boolean}

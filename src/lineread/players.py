@@ -12,16 +12,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Final, Protocol, Self, cast
 
 from lineread.audio.codec import encoder
-from lineread.errors import OutputError
+from lineread.errors import OutputError, shortened
 from lineread.speech import SAMPLE_WIDTH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 #: How to call them, the first one that is installed is taken. ``{rate}`` and ``{file}`` as in ``sinks.Player``.
@@ -47,8 +48,10 @@ _RUN_OUT: Final = 0.2
 _SAID: Final = 16_000
 #: Seconds that a program gets to end, once it has closed its input.
 _GRACE: Final = 2.0
-#: Seconds that it gets beyond the length of the sound.
-_PATIENCE: Final = 30.0
+#: Seconds that it gets beyond the length of the sound that it was given.
+_PATIENCE: Final = 10
+#: Seconds of sound that it is given at once.
+_PIECE: Final = 1
 
 
 class _Player(Protocol):
@@ -77,7 +80,8 @@ def find(command: str | None = None) -> tuple[str, ...]:
         if words and shutil.which(words[0]):
             return tuple(words)
     if command:
-        raise OutputError(f"There is no player {command!r}.", remedy="Correct LINEREAD_PLAYER, or leave it empty.")
+        shown = shortened(command)
+        raise OutputError(f"There is no player {shown!r}.", remedy="Correct LINEREAD_PLAYER, or leave it empty.")
     if sys.platform == "win32":
         return (_WINSOUND,)
     raise OutputError(
@@ -114,9 +118,15 @@ class _PipedPlayer:
         return self
 
     def write(self, pcm: bytes) -> None:
+        size = _PIECE * self._sample_rate * SAMPLE_WIDTH
+        for at in range(0, len(pcm), size):
+            self._write(pcm[at : at + size])
+
+    def _write(self, pcm: bytes) -> None:
         try:
-            self._encoder.write(pcm)
-            self._program.stdin.flush()
+            with self._program.within(self._samples / self._sample_rate + _PATIENCE):
+                self._encoder.write(pcm)
+                self._program.stdin.flush()
             self._samples += len(pcm) // SAMPLE_WIDTH
         except OSError as error:
             self._program.gone()
@@ -193,6 +203,7 @@ class _Program:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._name = words[0]
+        self._stuck = False
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - and no pipe: one that nobody reads stops its writer
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own choice
@@ -205,8 +216,26 @@ class _Program:
             ) from error
         self.stdin = cast("IO[bytes]", self._process.stdin)
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """End it if what we wait for takes longer; time for which we are stopped (Ctrl-Z) does not count."""
+        taken = threading.Event()
+
+        def watch() -> None:
+            if not any(taken.wait(1) for _ in range(round(seconds))):
+                self._stuck = True
+                self._process.kill()
+
+        threading.Thread(target=watch, name="lineread-player", daemon=True).start()
+        try:
+            yield
+        finally:
+            taken.set()
+
     def gone(self) -> None:
         """It closed its input. Raise an error if it failed; it has not if it was just closed."""
+        if self._stuck:
+            raise self._endless()
         with suppress(subprocess.TimeoutExpired):
             self._judge(self._process.wait(_GRACE))
 
@@ -214,12 +243,17 @@ class _Program:
         """Let it play what it has, and wait for that: at most as long as all of the sound takes, and some grace."""
         with suppress(OSError):
             self.stdin.close()
-        try:
-            self._judge(self._process.wait(duration + _PATIENCE))
-        except subprocess.TimeoutExpired:
-            raise OutputError(
-                f"The player {self._name} does not end.", remedy="Set LINEREAD_PLAYER, or write a file."
-            ) from None
+        with self.within(duration + _PATIENCE):
+            status = self._process.wait()
+        if self._stuck:
+            raise self._endless()
+        self._judge(status)
+
+    def _endless(self) -> OutputError:
+        return OutputError(
+            f"The player {self._name} neither takes the sound nor ends.",
+            remedy="LINEREAD_PLAYER should name one that plays its standard input and ends with it; or write a file.",
+        )
 
     def stop(self) -> None:
         """End it now, if it has not ended."""

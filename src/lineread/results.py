@@ -65,12 +65,12 @@ class _Sums:
 
     @property
     def cached(self) -> bool:
-        """All of it came from the cache."""
+        """All of it came from the cache. What an equal call under way spoke did not, and cost nothing either."""
         return all(each.cached for each in self.facts)
 
     @property
     def characters(self) -> int:
-        """Characters that the service billed for this call; nothing for what the cache had."""
+        """Characters that the service billed for this call; none for what the cache or an equal call had."""
         return sum(each.characters for each in self.facts)
 
     @property
@@ -168,7 +168,7 @@ class Speech(_Sums):
 
         Raises:
             OutputError: It cannot be written there.
-            OptionError: The suffix names no format.
+            OptionError: The suffix names no format, or the path is none.
         """
         with sinks.open_file(path, self._job.default_path, self.format, self.sample_rate) as sink:
             sink.write(self.pcm)
@@ -196,6 +196,8 @@ class Stream:
         self._chunks = chunks
 
     def __iter__(self) -> Iterator[Chunk]:
+        if self._chunks.over:
+            raise _consumed()
         self._collector.shared = True
         return self._chunks
 
@@ -229,6 +231,8 @@ class AsyncStream:
         self._chunks = chunks
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
+        if getattr(self._chunks, "ag_frame", self) is None:  # it has come to its end, or was closed
+            raise _consumed()
         self._collector.shared = True
         return self._chunks
 
@@ -281,11 +285,7 @@ class _Collector:
 
     def speech(self) -> Speech:
         if not self._tally.spoken and self.shared:
-            raise NoAudio(
-                "The stream has been read to its end; nothing of it is left to collect.",
-                remedy="Keep its chunks while reading, or collect instead of reading.",
-                code="stream_consumed",
-            )
+            raise _consumed()
         if not self._tally.spoken:
             raise NoAudio("No audio came for the text.", remedy="Try the call again.", retryable=True)
         return Speech(
@@ -297,6 +297,14 @@ class _Collector:
             words=tuple(self._words),
             _job=self._job,
         )
+
+
+def _consumed() -> NoAudio:
+    return NoAudio(
+        "The stream was read to its end, or closed; nothing of it is left.",
+        remedy="Keep its chunks while reading, or collect instead of reading.",
+        code="stream_consumed",
+    )
 
 
 def _earlier(chunk: Chunk, samples: int) -> Chunk:

@@ -23,7 +23,7 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self
 
 from lineread.audio.codec import encoder, suffix_format
-from lineread.errors import OutputError
+from lineread.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,10 +92,15 @@ def open_file(path: str | os.PathLike[str] | None, default: str, form: str, samp
         sample_rate: Samples a second.
 
     Raises:
-        OptionError: The suffix names no format.
+        OptionError: The suffix names no format, or the path is none.
     """
     if path is None:
         return DefaultFileSink(default, form, sample_rate)
+    if not isinstance(path, str | os.PathLike):
+        raise OptionError(
+            f"A file's path must be a string or a Path, not {type(path).__name__}.",
+            remedy="The samples themselves are in speech.pcm.",
+        )
     has_suffix = os.path.splitext(os.fspath(path))[1]
     return FileSink(path, suffix_format(path) if has_suffix else form, sample_rate)
 
@@ -179,8 +184,7 @@ def check(path: str | os.PathLike[str]) -> None:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, "Is a directory")
         # Moving a file over a write-protected one works, but nobody who protected it wants that.
-        if not os.access(name, os.W_OK):
-            raise PermissionError(errno.EACCES, "Permission denied")
+        _check_access(name, os.W_OK)
 
 
 def _is_name(name: str) -> bool:
@@ -198,8 +202,16 @@ def _check_directory(directory: str) -> None:
             raise FileNotFoundError(errno.ENOENT, "No such drive")
     if not os.path.isdir(directory):
         raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "Permission denied")
+    _check_access(directory, os.W_OK | os.X_OK)
+
+
+def _check_access(place: str, wanted: int) -> None:
+    """Raise the error that writing there would raise."""
+    if os.access(place, wanted):
+        return
+    if hasattr(os, "statvfs") and os.statvfs(place).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, "Read-only file system")
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def _sweep(directory: str) -> None:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 #: Bytes of one PCM sample.
 SAMPLE_WIDTH = 2
@@ -19,6 +19,12 @@ SAMPLE_RATE = 24_000
 
 #: The file formats that lineread writes, the default one first.
 FORMATS = ("wav", "mp3", "flac", "ogg", "pcm")
+
+Mode = Literal["server_commit", "commit"]
+"""Who says when the text of a session is spoken: the voice itself, as soon as it can be spoken well, or the writer."""
+
+#: All modes, the default one first.
+MODES: tuple[Mode, ...] = ("server_commit", "commit")
 
 Span = tuple[int, int]
 """A part of a request's text: first character, and one past the last."""
@@ -51,6 +57,54 @@ class Request:
     pitch: float = 1.0
     volume: int = 50
     take: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRequest:
+    """What a live session is asked for: all but the text, which comes later.
+
+    Attributes:
+        voice: As in :class:`Request`.
+        language_type: As in :class:`Request`.
+        instruction: As in :class:`Request`.
+        model: A model of the catalogue; None leaves the choice to the engine.
+        mode: Who says when text is spoken.
+        sample_rate: Samples a second of the sound.
+        rate: As in :class:`Request`.
+        pitch: As in :class:`Request`.
+        volume: As in :class:`Request`.
+        response_format: How the service sends sound: ``pcm``, ``wav``, ``mp3`` or ``opus``. Chunks are PCM anyway.
+        bit_rate: Kilobits a second, where the service sends ``mp3`` or ``opus``; 6 to 510.
+        optimize_instructions: Lets the service rewrite the instruction.
+        enable_tn: Switches the service's own normalisation of numbers and the like; None leaves it as it is.
+    """
+
+    voice: str
+    language_type: str = "Auto"
+    instruction: str | None = None
+    model: str | None = None
+    mode: Mode = "server_commit"
+    sample_rate: int = SAMPLE_RATE
+    rate: float = 1.0
+    pitch: float = 1.0
+    volume: int = 50
+    response_format: str = "pcm"
+    bit_rate: int = 128
+    optimize_instructions: bool = False
+    enable_tn: bool | None = None
+
+    def request(self, text: str) -> Request:
+        """A request that speaks some of its text."""
+        return Request(
+            text,
+            self.voice,
+            self.language_type,
+            self.instruction,
+            self.model,
+            rate=self.rate,
+            pitch=self.pitch,
+            volume=self.volume,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +213,7 @@ class Chunk:
     """Audio as it arrives. It describes itself: a sink needs nothing else.
 
     An engine counts ``offset`` and word times from the segment's beginning; whoever takes chunks from the pipeline
-    gets them from the beginning of the whole speech.
+    gets them from the beginning of the whole speech, or of the whole session, where text and sound go on for long.
 
     Attributes:
         pcm: Samples, signed 16-bit little-endian, one channel.
@@ -169,7 +223,7 @@ class Chunk:
         words: When its words are spoken, where the engine knows.
         facts: What the engine says of the segment; set on a segment's last chunk.
         pause: How many samples at its end are the pause after the segment.
-        final: Nothing comes after this chunk.
+        final: Nothing comes after this chunk; in a session, nothing of its response.
     """
 
     pcm: bytes

@@ -1,4 +1,4 @@
-"""The normalized interface: ``tts.generate``, and ``tts.agenerate`` for callers with an event loop.
+"""The normalized interface: ``tts.generate``, ``tts.realtime``, their asynchronous twins, and ``tts.live``, a session.
 
 Owns names and defaults, which are promises. The work is a client's: one for the whole process, made at the first
 call from the environment's settings; arguments that concern settings make one of their own.
@@ -10,6 +10,9 @@ call from the environment's settings; arguments that concern settings make one o
 
     for chunk in tts.generate(text=long_text, voice="Ethan", stream=True):
         player.write(chunk.pcm)
+
+    async with tts.live(voice="Cherry") as session:
+        await session.write("Hello, ")
 """
 
 from __future__ import annotations
@@ -17,18 +20,21 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
-from lineread import catalogue, config
+from lineread import _sync, catalogue, config
 from lineread.client import Client
 from lineread.errors import OptionError
-from lineread.speech import Request
+from lineread.speech import SAMPLE_RATE, LiveRequest, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterable, Iterable, Mapping
 
     from lineread.engines.base import Engine
+    from lineread.live.realtime import Realtime
+    from lineread.live.session import Live
     from lineread.results import AsyncStream, Speech, Stream
+    from lineread.speech import Mode
 
 
 class Options(TypedDict, total=False):
@@ -58,6 +64,25 @@ class Settings(TypedDict, total=False):
 
 class Extras(Options, Settings, total=False):
     """Keyword-only arguments beyond the normalized ones."""
+
+
+class LiveOptions(TypedDict, total=False):
+    """What else a session may be asked for; see :class:`lineread.speech.LiveRequest`."""
+
+    language_type: str
+    model: str | None
+    mode: Mode
+    rate: float
+    pitch: float
+    volume: int
+    response_format: str
+    bit_rate: int
+    optimize_instructions: bool
+    enable_tn: bool | None
+
+
+class LiveExtras(LiveOptions, Settings, total=False):
+    """Keyword-only arguments of a session beyond the normalized ones."""
 
 
 @overload
@@ -165,18 +190,82 @@ async def agenerate(
     return await client.agenerate(request, stream=stream)
 
 
+def live(
+    voice: str,
+    instruction: str | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    **extras: Unpack[LiveExtras],
+) -> Live:
+    """A session: text streams in while speech streams out. Open it with ``async with``, or with ``with``.
+
+    Args:
+        voice: As for :func:`generate`.
+        instruction: As for :func:`generate`.
+        sample_rate: Samples a second of the chunks.
+        **extras: Fields of a session (``model``, ``language_type``, ``mode``, ``rate``, ``pitch``, ``volume`` ...) and
+            settings of :class:`lineread.Client`.
+
+    Raises:
+        LinereadError: See ``lineread.errors``.
+    """
+    settings, options = _divided(extras, LiveExtras.__annotations__)
+    return _clients.get(settings).live(LiveRequest(voice, instruction=instruction, sample_rate=sample_rate, **options))
+
+
+def realtime(
+    text: str | Iterable[str] | AsyncIterable[str],
+    voice: str,
+    instruction: str | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    **extras: Unpack[LiveExtras],
+) -> Realtime:
+    """Speak a text, or its pieces as they come, in a session.
+
+    Args:
+        text: The words, or something that yields them piece by piece.
+        voice: As for :func:`generate`.
+        instruction: As for :func:`generate`.
+        sample_rate: Samples a second of the chunks.
+        **extras: As for :func:`live`.
+
+    Returns:
+        All of the sound; ``to_dict()`` gives the normalized response. Who wants to hear it while it comes uses
+        :func:`live`.
+
+    Raises:
+        LinereadError: See ``lineread.errors``.
+    """
+    return _sync.run(arealtime(text, voice, instruction, sample_rate, **extras))
+
+
+async def arealtime(
+    text: str | Iterable[str] | AsyncIterable[str],
+    voice: str,
+    instruction: str | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    **extras: Unpack[LiveExtras],
+) -> Realtime:
+    """As :func:`realtime`, with the same arguments, for callers with an event loop."""
+    from lineread.live.realtime import speak  # noqa: PLC0415 - asyncio: nothing else has to load it
+
+    return await speak(live(voice, instruction, sample_rate, **extras), text)
+
+
 def _prepare(
     text: str, voice: str, language_type: str, instruction: str | None, extras: Extras
 ) -> tuple[Client, Request]:
-    unknown = [name for name in extras if name not in Extras.__annotations__]
+    settings, options = _divided(extras, Extras.__annotations__)
+    return _clients.get(settings), Request(text, voice, language_type, instruction, **options)
+
+
+def _divided(extras: Mapping[str, object], known: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings, and options of the request, if there are no others."""
+    unknown = [name for name in extras if name not in known]
     if unknown:
-        hint = catalogue.suggestion(
-            unknown[0], Extras.__annotations__, f"There is {', '.join(Extras.__annotations__)}."
-        )
+        hint = catalogue.suggestion(unknown[0], known, f"There is {', '.join(known)}.")
         raise OptionError(f"There is no argument {unknown[0]!r}.", remedy=hint, code="unknown_argument")
-    settings = {name: extras.pop(name) for name in Settings.__annotations__ if name in extras}  # type: ignore[misc]  # names of the very TypedDict
-    request = Request(text, voice, language_type, instruction, **extras)  # type: ignore[misc]  # what is left are options
-    return _clients.get(settings), request
+    settings = {name: extras[name] for name in Settings.__annotations__ if name in extras}
+    return settings, {name: value for name, value in extras.items() if name not in settings}
 
 
 class _Clients:

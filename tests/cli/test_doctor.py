@@ -77,6 +77,19 @@ def test_a_fresh_machine(findings: Findings) -> None:
     assert found["default"]["line"].startswith("builtin speaks")
     assert (found["cache"]["state"], found["output"]["state"]) == ("ok", "ok")
     assert "service" not in found
+    assert found["cache"]["line"].endswith(": 0 lines, 0 B")
+
+
+def test_a_sound_device_is_not_promised(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A player that is found says nothing of a device that it could play on."""
+    monkeypatch.setenv("LINEREAD_PLAYER", "true")
+    assert findings("-e", "fake")["player"]["line"].startswith("true found; whether there is a sound device")
+
+
+def test_a_cache_that_is_no_directory(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device or a file in its place is called what it is, once."""
+    monkeypatch.setenv("LINEREAD_CACHE_DIR", "/dev/null")
+    assert findings("-e", "fake")["cache"]["line"] == "/dev/null: not a directory"
 
 
 def test_the_key_is_found_and_not_shown(
@@ -101,12 +114,17 @@ def test_a_service_that_answers(findings: Findings, service: str) -> None:
 
 
 def test_a_service_that_does_not_answer(findings: Findings) -> None:
-    """Nobody there: it is said, with what to do, and the machine's own voice still counts."""
+    """Nobody there: it is said, with what to do, and is in the way only where nothing else would speak."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        found = findings("--base-url", f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1", network=True)
-    assert found["service"]["state"] == "bad"
-    assert found["engine builtin"]["state"] == "ok"
+        place = ("--base-url", f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1")
+        found = findings(*place, network=True)
+        assert (found["service"]["state"], found["engine builtin"]["state"]) == ("note", "ok")
+        Path(".env").write_text("DASHSCOPE_API_KEY=sk-topsecret\n")
+        found = findings(*place, network=True, status=3)
+        assert found["service"]["state"] == "bad"
+        assert "lineread doctor" not in found["service"]["remedy"]  # that is what is being read
+        assert findings(*place, "--fallback", "builtin", network=True)["service"]["state"] == "note"
 
 
 def test_a_broken_store_and_an_unwritable_place(findings: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +134,7 @@ def test_a_broken_store_and_an_unwritable_place(findings: Findings, monkeypatch:
     monkeypatch.setenv("OUTPUT_DIR", str(Path("file").resolve() / "out"))
     found = findings()
     assert (found["cache"]["state"], "LINEREAD_CACHE_DIR" in found["cache"]["remedy"]) == ("bad", True)
+    assert found["cache"]["line"].count(os.path.abspath("file")) == 1
     assert (found["output"]["state"], "OUTPUT_DIR" in found["output"]["remedy"]) == ("bad", True)
 
 
@@ -180,10 +199,11 @@ def test_a_profile_that_is_not_there(findings: Findings, monkeypatch: pytest.Mon
     assert findings()["key"]["state"] == "note"
     for variable in ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE"):
         monkeypatch.setenv(variable, "wrok")
-        key = findings()["key"]
-        assert (key["state"], variable in key["line"], "Did you mean work?" in key["remedy"]) == ("bad", True, True)
+        found = findings(status=3)["settings"]
+        assert (variable in found["line"], "Did you mean work?" in found["remedy"]) == (True, True)
     monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "bare")
-    assert "has no dashscope_api_key" in findings()["key"]["line"]
+    assert "has no dashscope_api_key" in findings(status=3)["settings"]["line"]
+    assert "builtin needs none" in findings("-e", "builtin")["key"]["line"]
     monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "work")
     assert findings()["key"]["state"] == "ok"
 

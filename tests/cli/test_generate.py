@@ -71,6 +71,8 @@ def test_a_named_file(capsys: pytest.CaptureFixture[str]) -> None:
     response = json.loads(capsys.readouterr().out)
     assert response["format"] == "flac"
     assert response["audio_url"].endswith("/a/b.flac")
+    assert generate("--output", "a/b.flac", format="FLAC") == 0
+    assert capsys.readouterr().out == "a/b.flac\n"
     assert generate("--output", "a/b.flac", format="mp3") == 2
     assert "mp3" in capsys.readouterr().err
 
@@ -116,7 +118,9 @@ def test_every_field_reaches_the_engine(calls: Fake) -> None:
         ('{"text": "a", "voice": "b", "xyz": 1}', ["'xyz'", "language_type"]),
         ('{"text": "a", "voice": "b", "stream": "yes"}', ["'stream'", "true or false"]),
         ('{"text": "a", "voice": "b", "stream": 1}', ["'stream'"]),
-        ('{"text": "a", "voice": "b", "stream": null}', ["'stream'"]),
+        ('{"text": "a", "voice": "b", "stream": null}', ["'stream'", "leave it out"]),
+        ('{"text": "a", "voice": "b", "text": "c"}', ["a field twice", "once"]),
+        ('{"text": "a", "voice": "b", "%s": 1}' % ("x" * 5000), ["xxx…'"]),
         ('{"text": 7, "voice": "b"}', ["text"]),
         ('{"text": null, "voice": "b"}', ["text"]),
         ('{"text": " ", "voice": "b"}', ["empty"]),

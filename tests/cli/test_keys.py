@@ -8,6 +8,7 @@ import stat
 import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -54,7 +55,7 @@ def test_a_new_key_is_shown_once_and_kept_as_a_hash(capsys: pytest.CaptureFixtur
 def test_limits_of_a_new_key(capsys: pytest.CaptureFixture[str]) -> None:
     """Every limit goes into the file as given, and is listed as the server understands it."""
     made(capsys, "alice", "--requests-per-minute", "3", "--characters-per-day", "900", "--voice", "cherry",
-         "--voice", 'a "quoted" \\ one', "--model", "qwen3-tts-flash", "--expires", "2999-01-31")  # fmt: skip
+         "--voice", 'qwen-tts-vc-"quoted" \\ one', "--model", "qwen3-tts-flash", "--expires", "2999-01-31")  # fmt: skip
     made(capsys, "bob")
     assert listed(capsys) == {
         "alice": {
@@ -62,11 +63,12 @@ def test_limits_of_a_new_key(capsys: pytest.CaptureFixture[str]) -> None:
             "state": "active",
             "requests_per_minute": 3,
             "characters_per_day": 900,
-            "voices": ["Cherry", 'a "quoted" \\ one'],
+            "sessions": None,
+            "voices": ["Cherry", 'qwen-tts-vc-"quoted" \\ one'],
             "models": ["qwen3-tts-flash"],
             "expires": "2999-01-31T00:00:00+00:00",
         },
-        "bob": dict.fromkeys(("requests_per_minute", "characters_per_day", "voices", "models", "expires"))
+        "bob": dict.fromkeys(("requests_per_minute", "characters_per_day", "sessions", "voices", "models", "expires"))
         | {"name": "bob", "state": "active"},
     }
 
@@ -119,12 +121,15 @@ def test_what_is_not_understood_is_not_touched(action: str, capsys: pytest.Captu
         (["new", "../alice"], 2, "a-z, 0-9"),
         (["new", "alice"], 2, "already"),
         (["new", "x", "--requests-per-minute", "0"], 2, "whole number from 1"),
-        (["new", "x", "--voice", "a\nb"], 2, "characters that no name has"),
+        (["new", "x", "--voice", "qwen-tts-vc-a\nb"], 2, "characters that no name has"),
+        (["new", "x", "--voice", "Cherrry"], 2, "Did you mean Cherry?"),
+        (["new", "x", "--model", "qwen3-tts-flsh"], 2, "Did you mean qwen3-tts-flash"),
         (["new", "x", "--expires", "soon"], 2, "2027-01-31"),
+        (["new", "x", "--expires", datetime.now(UTC).date().isoformat()], 2, "a day to come"),
         (["remove", "nobody"], 2, "`lineread keys` lists them"),
         (["disable", "alice", "--voice", "Cherry"], 2, "--help"),
         (["list", "alice"], 2, "--help"),
-        (["frobnicate"], 2, "--help"),
+        (["disabel", "alice"], 2, "Did you mean disable?"),
         (["list", "--file", "nowhere.toml"], 3, "lineread keys new"),
         (["new", "x", "--file", "/dev/null/keys.toml"], 3, "cannot be written"),
     ],

@@ -61,16 +61,22 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["hello"], ["no command 'hello'", 'lineread say "..."']),
         (["Hello there."], ['lineread say "..."']),
         ([""], ["no command ''"]),
-        (["say", "--vioce", "Cherry", "Hello."], ["--vioce", "lineread say --help"]),
+        (
+            ["say", "--vioce", "Cherry", "Hello."],
+            ["no option '--vioce'", "Did you mean --voice or", "lineread say --help"],
+        ),
+        (["say", "--vioce=Hello.", "x"], ["no option '--vioce'.", "Did you mean --voice or"]),
+        (["x" * 5000], ["xxx…'"]),
         (["say", "--voi", "Cherry", "Hello."], ["--voi", "lineread say --help"]),
-        (["say", "--rate", "fast", "Hello."], ["--rate", "'fast'"]),
-        (["say", "--take", "1.5", "Hello."], ["--take"]),
+        (["say", "--rate", "fast", "Hello."], ["--rate", "'fast'", "a number from 0.5 to 2"]),
+        (["say", "--take", "1.5", "Hello."], ["--take", "'1.5'", "a whole number from 1 to 1000000"]),
         (["say", "-o"], ["-o"]),
-        (["say", "--format", "aac", "Hello."], ["aac", "wav"]),
+        (["say", "--format", "aac", "Hello."], ["no format 'aac'", "wav, mp3"]),
+        (["say", "--format", "FLACK", "Hello."], ["Did you mean flac?"]),
         (["generate"], ["--request", "--file", "required"]),
         (["generate", "--request", "{}", "--file", "x"], ["not allowed"]),
         (["cache", "shrink"], ["shrink", "prune"]),
-        (["voices", "extra"], ["extra"]),
+        (["voices", "extra"], ["no argument 'extra'"]),
         (["say", "--api-key", "sk-topsecret", "Hello."], ["--api-key"]),
     ],
 )
@@ -198,13 +204,13 @@ def test_a_reader_that_has_had_enough() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
 @pytest.mark.parametrize("command", [["voices"], ["voices", "--json"], ["say", "-e", "fake", "-o", "-", "Hello."],
-                                     ["say", "-e", "fake", "Hello."], ["--help"]])  # fmt: skip
-def test_a_full_disk_behind_standard_output(command: list[str]) -> None:
+                                     ["say", "-e", "fake", "Hello."], ["--help"], ["say", "--help"]])  # fmt: skip
+@pytest.mark.parametrize("unbuffered", ["", "-u"])
+def test_a_full_disk_behind_standard_output(command: list[str], unbuffered: str) -> None:
     """When standard output cannot be written, that is what is said, in one line, with the status for it."""
+    words = [sys.executable, *unbuffered.split(), "-m", "lineread", *command]
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "lineread", *command], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False
-        )
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False)
     assert done.returncode == 6, done.stderr
     assert done.stderr.startswith(b"lineread: ")
     assert done.stderr.count(b"\n") == 1

@@ -9,12 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import websocket
 
 from support import lineread
 
@@ -86,15 +88,46 @@ def test_what_it_says() -> None:
         assert "sk-0123456789" not in said
 
 
+def test_what_it_says_behind_a_proxy() -> None:
+    """Clients' address and the one that it listens at are both told; what is pasted calls the latter, and works."""
+    options = ("-e", "fake", "--host", "0.0.0.0", "--public-url", "https://speech.example/tts")
+    with served(*options, LINEREAD_SERVER_KEYS="alice=0123456789abcdef") as (_, said):
+        assert "speech calls at https://speech.example/tts\n" in said
+        listens = re.search(r"listens +at port (\d+) of every address of this machine \(0\.0\.0\.0\)\n", said)
+        assert listens is not None
+        curl, *others = re.split(r"\n\n", said.partition("Try it:\n\n")[2].strip())[-3:]
+        assert all(f"http://127.0.0.1:{listens[1]}/" in command for command in (curl, *others))
+        pasted(curl, LINEREAD_KEY="0123456789abcdef")
+        assert Path("curl.wav").read_bytes()[:4] == b"RIFF"
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_it_stops_when_it_is_told_to(name: str) -> None:
-    """Each signal to stop ends it with status 0, in silence; the log is one JSON object a line."""
+    """Each signal to stop ends it with status 0; the log, one JSON object a line, says that it stops and has."""
     with served("-e", "fake") as (process, said):
         urllib.request.urlopen(url(said) + "/healthz").close()
         process.send_signal(getattr(signal, name))
         assert process.wait(10) == 0
-        (line,) = Path("log").read_text().splitlines()
-        assert json.loads(line)["route"] == "healthz"
+        request, *notices = map(json.loads, Path("log").read_text().splitlines())
+        assert request["route"] == "healthz"
+        assert [notice["message"].partition(":")[0] for notice in notices] == ["Stopping", "Stopped"]
+
+
+def test_a_session_is_told_that_it_stops() -> None:
+    """An open realtime session, at the address that the banner tells, is closed with 1001; the status is 0 at once."""
+    with served("-e", "fake", "--max-sessions", "1") as (process, said):
+        address = re.search(r"realtime +(ws://\S+)\n", said)
+        assert address is not None
+        session = websocket.create_connection(address[1], timeout=10)
+        assert "session.created" in session.recv()
+        with pytest.raises(websocket.WebSocketBadStatusException, match="429"):
+            websocket.create_connection(address[1], timeout=10)
+        process.send_signal(signal.SIGTERM)
+        assert "about to stop" in session.recv()
+        code, data = session.recv_data()
+        assert (code, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, 1001)
+        assert process.wait(10) == 0
+        session.close()
 
 
 def test_under_nohup_it_outlives_its_terminal() -> None:
@@ -117,17 +150,21 @@ def test_told_twice_it_stops_at_once() -> None:
         )
         assert client.recv(100).startswith(b"HTTP/1.1 100")  # it waits for the body, for half a minute
         process.send_signal(signal.SIGTERM)
-        while listens(address(said)):
+        while takes_work(said):
             pass
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 130
-        assert json.loads(Path("log").read_text())["code"] == "leaving"
+        lines = map(json.loads, Path("log").read_text().splitlines())
+        assert [line["code"] for line in lines if line.get("route") == "openai.speech"] == ["leaving"]
 
 
-def listens(place: tuple[str, int]) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(place) == 0
+def takes_work(said: str) -> bool:
+    try:
+        urllib.request.urlopen(url(said) + "/readyz").close()
+    except urllib.error.HTTPError as error:
+        return error.code != 503
+    return True
 
 
 def address(said: str) -> tuple[str, int]:

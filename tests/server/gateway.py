@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,14 @@ class Gateway:
         desk: Its desk.
         visits: The records of all requests so far.
         http: A client without any headers of its own.
+        stop: Stops it, as a signal does.
     """
 
     url: str
     desk: Desk
     visits: list[Visit]
     http: aiohttp.ClientSession
+    stop: Callable[[], Awaitable[None]]
 
     async def openai(self, text: str = "Hello.", key: str | None = None, **fields: Any) -> aiohttp.ClientResponse:
         """OpenAI's call; the body is read."""
@@ -67,4 +69,4 @@ async def gateway(tmp_path: Path, engine: Engine | str | None = None, **options:
 
         server.tracker.begin = note  # type: ignore[method-assign]  # of this one server
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
-            yield Gateway(server.url, server.desk, seen, http)
+            yield Gateway(server.url, server.desk, seen, http, server.stop)

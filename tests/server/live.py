@@ -38,6 +38,9 @@ class Log:
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.data.splitlines()]
 
+    def notices(self) -> list[str]:
+        return [line["message"] for line in self.lines if line["event"] == "notice"]
+
 
 @dataclass
 class Answer:

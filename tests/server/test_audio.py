@@ -24,7 +24,10 @@ from hypothesis import strategies as st
 
 from lineread.errors import OutputError, Overloaded
 from lineread.server.sound import shelf as shelves
-from lineread.server.sound.shelf import VALID, Shelf, secret
+from lineread.server.sound import writing
+from lineread.server.sound.shelf import Shelf
+from lineread.server.sound.signing import VALID, Signer, secret
+from lineread.server.sound.writing import Beside, Writing
 from lineread.speech import Chunk
 from server.gateway import Gateway, gateway, until
 
@@ -63,7 +66,7 @@ def shelf_at(directory: Path, *, max_bytes: int = 1 << 30) -> Shelf:
 
 
 async def stored(shelf: Shelf, name: str | None = NAME, *, chunks: int = 1, rate: int | None = None) -> str:
-    async with shelf.writing("wav", rate) as file:
+    async with Writing(shelf, "wav", rate) as file:
         for _ in range(chunks):
             await file.add(chunk())
         return await file.keep(name)
@@ -148,8 +151,11 @@ async def test_parts_and_conditions(server: Gateway) -> None:
         response, got = await fetched(server, url, Range=asked)
         assert (response.status, got) == (206, part)
         assert response.headers["Content-Range"].endswith(f"/{len(data)}")
-    response, got = await fetched(server, url, Range=f"bytes={len(data)}-")
-    assert (response.status, response.headers["Content-Range"]) == (416, f"bytes */{len(data)}")
+    for method in ("GET", "HEAD"):
+        response, got = await fetched(server, url, method, Range=f"bytes={len(data)}-")
+        assert (response.status, response.headers["Content-Range"], got) == (416, f"bytes */{len(data)}", b"")
+        assert response.headers["Content-Length"] == "0"
+        assert not {"Content-Type", "Transfer-Encoding"} & response.headers.keys()
     response, got = await fetched(server, url, "HEAD")
     assert (response.status, got) == (200, b"")
     assert response.headers["Content-Length"] == str(len(data))
@@ -158,9 +164,11 @@ async def test_parts_and_conditions(server: Gateway) -> None:
     for header, value in (("If-None-Match", etag), ("If-Modified-Since", date)):
         response, got = await fetched(server, url, **{header: value})
         assert (response.status, got) == (304, b"")
-    response, got = await fetched(server, url, Range="bytes=2-3", **{"If-Range": date})
-    assert (response.status, got) == (206, data[2:4])
-    for asked, condition in (("2-3", '"other"'), ("2-3", 'W/"x"'), ("0-1,4-5", ""), ("x", ""), ("-", "")):
+    for condition in (date, etag):
+        response, got = await fetched(server, url, Range="bytes=2-3", **{"If-Range": condition})
+        assert (response.status, got) == (206, data[2:4])
+    wrong = [(asked, etag) for asked in ("0-1,4-5", "x", "-", "-0", "5-2", "9" * 5000 + "-")]
+    for asked, condition in (("2-3", '"other"'), ("2-3", f"W/{etag}"), ("2-3", "soon"), *wrong):
         response, got = await fetched(server, url, Range=f"bytes={asked}", **{"If-Range": condition})
         assert (response.status, got) == (200, data), (asked, condition)
     assert (await fetched(server, url, **{"If-Match": '"other"'}))[0].status == 412
@@ -170,7 +178,7 @@ async def test_a_url_cannot_be_changed(server: Gateway) -> None:
     """Another time, key id, signature, name or none at all is a 403 in the object store's XML, whatever it is."""
     url = await url_of(server)
     other = url.replace(urlsplit(url).path, "/audio/" + Shelf.name("x", "wav", None))
-    expired = server.url + server.desk.shelf.sign(Path(urlsplit(url).path).name, int(time.time()) - 1)
+    expired = server.url + server.desk.shelf.signer.sign(Path(urlsplit(url).path).name, int(time.time()) - 1)
     for wrong in (
         changed(url, Signature="AAAA"),
         changed(url, Signature=None),
@@ -229,12 +237,12 @@ async def test_urls_outlive_the_server(tmp_path: Path) -> None:
 @settings(derandomize=True, deadline=None)
 def test_only_what_was_signed_is_verified(name: str, expires: int, signature: str) -> None:
     """No signature fits another name or another time, and none that was not made here."""
-    shelf = Shelf("/nowhere", SECRET, max_bytes=1)
-    signed = dict(parse_qsl(urlsplit(shelf.sign(NAME, 1000)).query))["Signature"]
-    assert shelf.verifies(NAME, 1000, "lineread", signed)
-    assert not shelf.verifies(NAME, 1000, "lineread", signature)
-    assert shelf.verifies(name, expires, "lineread", signed) == ((name, expires) == (NAME, 1000))
-    assert not Shelf("/nowhere", b"other" * 7, max_bytes=1).verifies(NAME, 1000, "lineread", signed)
+    signer = Signer(SECRET)
+    signed = dict(parse_qsl(urlsplit(signer.sign(NAME, 1000)).query))["Signature"]
+    assert signer.verifies(NAME, 1000, "lineread", signed)
+    assert not signer.verifies(NAME, 1000, "lineread", signature)
+    assert signer.verifies(name, expires, "lineread", signed) == ((name, expires) == (NAME, 1000))
+    assert not Signer(b"other" * 7).verifies(NAME, 1000, "lineread", signed)
 
 
 def test_one_secret_for_all_servers_of_a_user(tmp_path: Path) -> None:
@@ -267,7 +275,7 @@ def test_half_a_secret_is_replaced(tmp_path: Path) -> None:
 async def test_a_file_appears_when_it_is_whole(place: Path) -> None:
     """While it is written its name is free; given up, it leaves nothing; files are the owner's alone."""
     shelf = shelf_at(place)
-    async with shelf.writing("wav", None) as file:
+    async with Writing(shelf, "wav", None) as file:
         await file.add(chunk())
         assert not shelf.holds(NAME)
         assert len(listed(place)) == 1
@@ -299,9 +307,10 @@ def test_what_is_killed_leaves_no_half_file(place: Path) -> None:
     code = """if True:
         import asyncio, sys
         from lineread.server.sound.shelf import Shelf
+        from lineread.server.sound.writing import Writing
         from lineread.speech import Chunk
         async def main():
-            async with Shelf(sys.argv[1], b"s", max_bytes=1 << 30).writing("wav", None) as file:
+            async with Writing(Shelf(sys.argv[1], b"s", max_bytes=1 << 30), "wav", None) as file:
                 await file.add(Chunk(bytes(48000), 24000, 0, (0, 1)))
                 print("begun", flush=True)
                 await asyncio.Event().wait()
@@ -366,7 +375,7 @@ async def test_what_was_just_given_away_stays(place: Path) -> None:
 async def test_a_copy_that_failed_holds_no_sound(place: Path) -> None:
     """What is streamed after its file has failed is not kept in memory for it."""
     block(place)
-    async with shelf_at(place).beside("wav", None) as file:
+    async with Beside(shelf_at(place), "wav", None) as file:
         await file.add(chunk())
         await until(file._task.done)
         before = file._chunks.qsize()
@@ -379,12 +388,12 @@ async def test_a_copy_that_failed_holds_no_sound(place: Path) -> None:
 async def test_a_disk_that_hangs_holds_up_nothing_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that wait for the disk take no thread that other work needs, however many they are."""
     released = threading.Event()
-    monkeypatch.setattr(shelves.Writing, "_add", lambda *_: released.wait(60))
-    monkeypatch.setattr(shelves, "PATIENCE", 0.01)
+    monkeypatch.setattr(Writing, "_add", lambda *_: released.wait(60))
+    monkeypatch.setattr(writing, "PATIENCE", 0.01)
     shelf = shelf_at(place)
     try:
         for _ in range(40):
-            async with shelf.beside("wav", None) as file:
+            async with Beside(shelf, "wav", None) as file:
                 await file.add(chunk())
                 assert await file.keep(NAME) is None
         async with asyncio.timeout(20):
@@ -396,7 +405,7 @@ async def test_a_disk_that_hangs_holds_up_nothing_else(place: Path, monkeypatch:
 async def test_a_file_s_day_begins_when_it_is_whole(place: Path) -> None:
     """A file that took long to be made is kept as long as its URL says."""
     shelf = shelf_at(place)
-    async with shelf.writing("wav", None) as file:
+    async with Writing(shelf, "wav", None) as file:
         await file.add(chunk())
         (partial,) = listed(place)
         os.utime(place / partial, (0, 0))
@@ -430,7 +439,7 @@ async def test_a_full_disk_is_told_without_its_path(place: Path) -> None:
 async def test_a_copy_that_fails_does_not_touch_the_stream(place: Path) -> None:
     """Beside a stream, a disk that takes nothing means no file: nothing is raised, nothing waits."""
     block(place)
-    async with asyncio.timeout(10), shelf_at(place).beside("wav", None) as file:
+    async with asyncio.timeout(10), Beside(shelf_at(place), "wav", None) as file:
         for _ in range(3):
             await file.add(chunk())
         assert await file.keep(NAME) is None
@@ -438,12 +447,12 @@ async def test_a_copy_that_fails_does_not_touch_the_stream(place: Path) -> None:
 
 async def test_a_disk_that_hangs_is_given_up(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream gives a hanging disk a bounded time and bounded memory, and then goes on without the file."""
-    monkeypatch.setattr(shelves, "PATIENCE", 0.05)
-    monkeypatch.setattr(shelves, "MOST_WAITING", 20_000)
+    monkeypatch.setattr(writing, "PATIENCE", 0.05)
+    monkeypatch.setattr(writing, "MOST_WAITING", 20_000)
     release = threading.Event()
-    monkeypatch.setattr(shelves.Writing, "_begun", lambda *_: release.wait(30))
+    monkeypatch.setattr(Writing, "_opened", lambda *_: release.wait(30))
     try:
-        async with asyncio.timeout(10), shelf_at(place).beside("wav", None) as file:
+        async with asyncio.timeout(10), Beside(shelf_at(place), "wav", None) as file:
             for _ in range(100):
                 await file.add(chunk())
             assert await file.keep(NAME) is None
@@ -454,7 +463,7 @@ async def test_a_disk_that_hangs_is_given_up(place: Path, monkeypatch: pytest.Mo
 async def test_a_copy_is_the_whole_file(place: Path) -> None:
     """Beside a stream the same file is written as without one, also where the disk lags behind."""
     shelf = shelf_at(place)
-    async with shelf.beside("wav", 16_000) as file:
+    async with Beside(shelf, "wav", 16_000) as file:
         for _ in range(5):
             await file.add(chunk())
         assert await file.keep(NAME) == NAME
@@ -465,7 +474,7 @@ async def test_a_copy_is_the_whole_file(place: Path) -> None:
 async def test_a_copy_that_is_left_leaves_nothing(place: Path) -> None:
     """A client that goes away amid a stream leaves no file behind, and no part of one."""
     shelf = shelf_at(place)
-    async with shelf.beside("wav", None) as file:
+    async with Beside(shelf, "wav", None) as file:
         await file.add(chunk())
         await until(lambda: listed(place))
     await until(lambda: not listed(place))

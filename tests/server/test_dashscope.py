@@ -22,7 +22,7 @@ import pytest
 from lineread import Segment
 from lineread.engines.fake import Act, Fake
 from lineread.errors import ServiceFailed, Throttled
-from lineread.server.sound import shelf as shelves
+from lineread.server.sound.writing import Writing
 from lineread.speech import Chunk
 from server.gateway import GENERATION, Gateway, gateway, until
 
@@ -202,13 +202,13 @@ async def test_a_full_disk_does_not_stop_a_stream(tmp_path: Path) -> None:
 async def test_a_slow_disk_does_not_hold_events_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk takes nothing at all, every event with sound arrives."""
     release = threading.Event()
-    write = shelves.Writing._begun
+    opened = Writing._opened
 
-    def stuck(self: shelves.Writing, rate: int) -> Any:
+    def stuck(self: Writing) -> Any:
         release.wait(30)
-        return write(self, rate)
+        return opened(self)
 
-    monkeypatch.setattr(shelves.Writing, "_begun", stuck)
+    monkeypatch.setattr(Writing, "_opened", stuck)
     async with gateway(tmp_path) as server, asyncio.timeout(20):
         async with server.http.post(server.url + GENERATION, json=request(), headers=SSE) as response:
             blocks: list[bytes] = []

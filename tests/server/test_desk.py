@@ -47,12 +47,13 @@ class Gated(Fake):
 class Counted(Fake):
     """An engine of a service that counts calls; notes when each was made."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_minute: int = 119) -> None:
         super().__init__()
+        self.per_minute = per_minute
         self.times: list[float] = []
 
     def quota(self, request: Request) -> Quota:
-        return Quota("desk-account", per_minute=119)
+        return Quota(f"desk-account-{self.per_minute}", self.per_minute)
 
     def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         self.times.append(time.monotonic())
@@ -120,14 +121,14 @@ async def test_a_client_that_leaves_stops_the_work_and_pays_for_what_was_begun(t
         await response.content.readuntil(b"\n\n")
         await until(lambda: len(engine.calls) == 2)
         assert server.desk.taken == 1
-        assert server.desk._ledger.used("alice") == len(TWO * 9)
+        assert server.desk.ledger.used("alice") == len(TWO * 9)
         response.close()
         await until(lambda: server.desk.taken == 0)
         assert engine.running == 0
         visit = server.visits[0]
         assert visit.engine == "fake"
         assert visit.seconds > 0
-        assert server.desk._ledger.used("alice") == len("One is here.") + len("Two is") + len("here.One")
+        assert server.desk.ledger.used("alice") == len("One is here.") + len("Two is") + len("here.One")
 
 
 async def test_a_client_that_leaves_before_the_first_sound_pays_for_what_was_begun(tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ async def test_a_client_that_leaves_before_the_first_sound_pays_for_what_was_beg
         leaving.cancel()
         await until(lambda: server.desk.taken == 0)
         assert [segment.text for segment in engine.calls[1:]] == [doors[0], doors[2]]
-        assert server.desk._ledger.used("alice") == len(doors[1]) + len(doors[0] + doors[2] + doors[3])
+        assert server.desk.ledger.used("alice") == len(doors[1]) + len(doors[0] + doors[2] + doors[3])
         assert server.visits[-1].characters
 
 
@@ -224,6 +225,23 @@ async def test_one_bucket_for_the_account(tmp_path: Path) -> None:
         responses = await asyncio.gather(server.openai("One.", ALICE), server.dashscope("Two.", BOB))
         assert {response.status for response in responses} == {200}
         assert engine.times[1] - engine.times[0] >= 0.9 * 60 / 119
+
+
+async def test_a_turn_that_is_far_off_is_refused_at_once(tmp_path: Path) -> None:
+    """While the account's limit leaves no room for long, new work gets a 429 that says when to come again, in either
+    dialect; what is stored is answered. Of many that come at the same moment, no more are taken than have room.
+    """
+    engine = Counted(per_minute=4)
+    async with gateway(tmp_path, engine) as server:
+        crowd = await asyncio.gather(*(server.openai(f"Number {n}.") for n in range(30)))
+        assert sorted(response.status for response in crowd) == [200] + [429] * 29
+        spoken = engine.calls[0].text
+        for refused in (await server.openai("Two."), await server.dashscope("Two.")):
+            assert refused.status == 429
+            assert 10 <= int(refused.headers["Retry-After"]) <= 15
+            assert "account's limit" in await refused.text()
+        assert (await server.dashscope(spoken)).status == 200
+        assert len(engine.times) == 1
 
 
 async def test_a_server_that_is_about_to_stop_takes_no_more(tmp_path: Path) -> None:

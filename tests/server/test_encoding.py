@@ -16,7 +16,8 @@ from audio.test_codec import Pipe
 from audio.test_compressed import speechlike
 from lineread.audio import codec
 from lineread.audio.container import wav, wav_header
-from lineread.server.sound.encoding import Bodies, Body, Encoding, Resampled
+from lineread.audio.resample import Resampled
+from lineread.server.sound.encoding import Bodies, Body, Encoding
 from lineread.speech import Chunk
 
 RATE = 24_000

@@ -71,7 +71,7 @@ async def test_what_needs_no_key(tmp_path: Path) -> None:
         body = await (await server.dashscope(key=KEY)).json()
         async with server.http.get(body["output"]["audio"]["url"]) as response:
             assert response.status == 200
-        for path in ("/", "/v1/models", "/audio", "/docs/../v1/models", "//docs", "/audio/../v1/audio/speech"):
+        for path in ("/v1/models", "/audio", "/docs/../v1/models", "//docs", "/audio/../v1/audio/speech"):
             assert await raw(server, f"GET {path} HTTP/1.1\nHost: localhost") in (401, 403, 404), path
         assert await raw(server, "GET /metrics HTTP/1.1\nHost: localhost") == 401
         assert await raw(server, "POST /docs/../v1/audio/speech HTTP/1.1\nHost: localhost\nContent-Length: 0") == 401
@@ -213,3 +213,9 @@ async def test_a_key_that_is_removed_ends_while_the_server_runs(tmp_path: Path) 
         server.desk.keys._looked -= 1.0  # a second later
         async with session.post(server.url + SPEECH, **call) as response:
             assert response.status == 401
+
+
+async def test_the_root_leads_to_the_page(tmp_path: Path) -> None:
+    """Who opens the bare address in a browser, which shows no key, gets to the reference."""
+    async with gateway(tmp_path, **with_key()) as server, server.http.get(server.url) as response:
+        assert (response.status, response.url.path) == (200, "/docs")

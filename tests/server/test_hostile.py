@@ -344,7 +344,7 @@ async def test_a_client_that_takes_nothing(tmp_path: Path, call: bytes, monkeypa
         await until(lambda: engine.calls)
         assert (await server.ask(get("/healthz"))).status == 200
         seen = next(seen for seen in await server.access(2) if seen["method"] == "POST")
-        assert (seen["status"], seen["code"]) == (499, "client_left")
+        assert (seen["status"], seen["code"]) == (499, "slow_reader")
         assert seen["total_ms"] >= 1000
         assert engine.running == 0
         assert len(engine.calls) < 20  # of 150; what the system's own buffers hold, and what is ahead of them
@@ -372,9 +372,9 @@ async def test_a_client_that_takes_nothing_of_a_file(tmp_path: Path) -> None:
         fill(Path(shelf.path(name)))
         line = await server.connect()
         line.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await line.send(get(shelf.sign(name, int(time.time()) + 60)))
+        await line.send(get(shelf.signer.sign(name, int(time.time()) + 60)))
         (seen,) = await server.access()
-        assert (seen["status"], seen["code"], seen["route"]) == (499, "client_left", "audio")
+        assert (seen["status"], seen["code"], seen["route"]) == (499, "slow_reader", "audio")
 
 
 def fill(path: Path) -> None:

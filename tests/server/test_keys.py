@@ -126,6 +126,7 @@ def test_the_variable_with_nothing_usable_closes_the_server(text: str) -> None:
     with pytest.raises(ConfigError, match=keys.VARIABLE) as caught:
         keys.from_variable(text)
     assert "short" not in str(caught.value)
+    assert ("holds no key" in str(caught.value)) == (not text.strip(" ,"))
     with pytest.raises(ConfigError, match="two names"):
         keys.from_variable(f"a={ALICE},b={ALICE}")
 
@@ -208,7 +209,9 @@ def test_a_changed_file_is_taken_over_and_a_broken_one_is_not(tmp_path: Path, ca
         assert names() == names() == names() == ["alice", "bob"]
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         line = caplog.messages[0]
-        assert line.startswith("The keys stay as they were: The key file" if path.exists() else "The keys stay")
+        assert line.startswith(
+            f"The keys stay as they were: The key file is not {'TOML' if path.exists() else 'there.'}"
+        )
         assert "\n" not in line
         assert BOB not in line
         assert str(tmp_path) not in line
@@ -233,13 +236,17 @@ def test_a_file_is_not_looked_at_more_than_once_a_second(tmp_path: Path, monkeyp
 
 
 def test_a_file_without_keys_lets_nobody_in(tmp_path: Path) -> None:
-    """Whoever names a key file wants keys: one that holds none is a closed door, and one that is not there an error."""
-    path = tmp_path / "keys.toml"
+    """Whoever names a key file wants keys: one that holds none is a closed door, which the start says, and one that
+    is not there an error.
+    """
+    path = tmp_path / "my keys.toml"
     with pytest.raises(ConfigError, match="lineread keys new"):
         Keyring(str(path))
     path.write_text("# none yet\n")
     ring = Keyring(str(path))
     assert ring.configured
+    assert "No key is accepted yet" in ring.notice
+    assert ring.notice.endswith(f"lineread keys new NAME --file '{path}'")
     with pytest.raises(KeyRefused):
         ring.recognise("")
     assert not Keyring().configured

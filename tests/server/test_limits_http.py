@@ -68,16 +68,16 @@ async def test_characters_a_day(tmp_path: Path) -> None:
     engine = Fake([ServiceFailed("It broke.", retryable=False)])
     async with gateway(tmp_path, engine, key_file=limit) as server:
         assert (await statuses(server, "0123456789."))[0] >= 500
-        assert server.desk._ledger.used("alice") == 0
+        assert server.desk.ledger.used("alice") == 0
         assert await statuses(server, "Ten chars.", "Ten chars.", "你好你好。") == [200, 200, 200]
-        assert server.desk._ledger.used("alice") == 19
+        assert server.desk.ledger.used("alice") == 19
         refused = await server.dashscope("Two.", KEY)
         assert refused.status == 429
         assert "19 were today, and the text has 4" in (await refused.json())["message"]
         assert int(refused.headers["Retry-After"]) <= 86_400
     async with gateway(tmp_path, Fake(), key_file=limit) as server:
         assert await statuses(server, "Three.", "Ten chars.", "!") == [429, 200, 200]
-        assert server.desk._ledger.used("alice") == 20
+        assert server.desk.ledger.used("alice") == 20
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,8 @@ async def test_characters_a_day(tmp_path: Path) -> None:
 async def test_voices_and_models(limit: str, fields: dict[str, str], words: str, tmp_path: Path) -> None:
     """What a key may not use is a 403 that says what it may, in both dialects; nothing is spoken, nothing counted."""
     engine = Fake(otherwise=Act())
-    async with gateway(tmp_path, engine, key_file=file(tmp_path, limit, "characters_per_day = 100")) as server:
+    limits = (limit, "characters_per_day = 100", "requests_per_minute = 2")
+    async with gateway(tmp_path, engine, key_file=file(tmp_path, *limits)) as server:
         voice, model = fields.get("voice", "Cherry"), fields.get("model", "qwen3-tts-flash")
         body = {"model": model, "input": {"text": "Hi.", "voice": voice}}
         for response in (
@@ -100,6 +101,15 @@ async def test_voices_and_models(limit: str, fields: dict[str, str], words: str,
             assert response.status == 403
             assert words in await response.text()
         assert not engine.calls
-        assert server.desk._ledger.used("alice") == 0
+        assert server.desk.ledger.used("alice") == 0
         assert (await server.dashscope(key=KEY)).status == 200
         assert (await server.openai(key=KEY, model="qwen3-tts-flash", voice="cherry")).status == 200
+
+
+@pytest.mark.parametrize("engine", ["fake", "builtin"])
+async def test_a_model_that_nobody_named(engine: str, tmp_path: Path) -> None:
+    """Whichever engine speaks, a key is judged by the model that is meant where none is named; the record has it."""
+    async with gateway(tmp_path, engine, key_file=file(tmp_path, 'models = ["qwen3-tts-flash"]')) as server:
+        assert (await server.openai(key=KEY, model=None)).status == 200
+        assert (await server.openai(key=KEY, model=None, instructions="Slowly.")).status == 403
+        assert [visit.model for visit in server.visits] == ["qwen3-tts-flash", "qwen3-tts-instruct-flash"]

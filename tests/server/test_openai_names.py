@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from lineread import catalogue
 from lineread.errors import ModelError
 from lineread.server.dialects.openai import names
 from lineread.speech import Request
+from lineread.wire.body import FieldError
 
 
-def translated(voice: str = "Cherry", **fields: str) -> Request:
-    return names.translated(Request("Hello.", voice, **fields))  # type: ignore[arg-type]  # strings only
+def translated(voice: str = "Cherry", *, strict: bool = False, **fields: str) -> Request:
+    return names.translated(Request("Hello.", voice, **fields), strict=strict)  # type: ignore[arg-type]  # strings only
 
 
 @pytest.mark.parametrize("name", ["alloy", "Alloy"])
@@ -23,18 +26,36 @@ def test_voices_of_openai_become_qwens(name: str) -> None:
 
 @pytest.mark.parametrize("name", catalogue.load().openai_models)
 def test_models_of_openai_become_qwens(name: str) -> None:
-    """OpenAI's models stand for the catalogue's; with instructions an instruct model; a custom voice has its own."""
+    """OpenAI's models stand for the catalogue's; with instructions an instruct model, unless OpenAI's own ignores them;
+    a custom voice has its own.
+    """
     assert translated(model=name).model == "qwen3-tts-flash"
-    assert translated(model=name, instruction="Slowly.").model == "qwen3-tts-instruct-flash"
-    assert translated("qwen-tts-vc-anna-1", model=name).model is None
+    slow = translated(model=name, instruction="Slowly.")
+    heeds = not name.startswith("tts-1")
+    assert (slow.model, slow.instruction) == (
+        ("qwen3-tts-instruct-flash", "Slowly.") if heeds else ("qwen3-tts-flash", None)
+    )
+    custom = translated("qwen-tts-vc-anna-1", model=name, instruction="Slowly.")
+    assert (custom.model, custom.instruction) == ("qwen3-tts-vc-2026-01-22", None)
 
 
 def test_models_of_qwen_are_themselves() -> None:
-    """A model of the catalogue is itself, in any case; none leaves it to the engine; any other is refused."""
+    """A model of the catalogue is itself, in any case; none is what OpenAI's current one stands for; any other is
+    refused.
+    """
     assert translated(model="Qwen-TTS").model == "qwen-tts"
-    assert translated().model is None
+    assert translated() == translated(model="gpt-4o-mini-tts")
     with pytest.raises(ModelError):
         translated(model="whisper-1")
+
+
+@pytest.mark.parametrize(("model", "refused"), [("qwen3-tts-flash", True), ("qwen3-tts-instruct-flash", False)])
+def test_instructions_without_use(model: str, refused: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """What Qwen's own model ignores is left out, whichever engine speaks; a strict server refuses it."""
+    assert (translated(model=model, instruction="Slowly.").instruction is None) == refused
+    with pytest.raises(FieldError) if refused else nullcontext() as caught:
+        assert translated(model=model, instruction="Slowly.", strict=True).instruction == "Slowly."
+    assert caught is None or (caught.value.place, caught.value.kind) == ("instructions", "unsupported_value")
 
 
 def test_the_list_of_models() -> None:

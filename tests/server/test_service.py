@@ -53,24 +53,34 @@ async def test_what_runs_is_ended(tmp_path: Path, call: bytes, monkeypatch: pyte
 
 
 async def test_new_work_is_refused_while_the_old_ends(tmp_path: Path) -> None:
-    """Kept connections are told so in their dialect, and are closed after that; new ones find nobody."""
-    engine = Fake(otherwise=Act(delay=3600))
+    """Kept connections and new ones are told so in their dialect, and are closed after that; health and finished files
+    are answered as ever. Only when the old work has ended does nobody listen any more; the log says when both was.
+    """
+    engine = Fake([Act()], otherwise=Act(delay=3600))
     async with live(tmp_path, engine, grace=30, hurry=(hurry := asyncio.Event())) as server:
         kept = [await server.connect() for _ in range(3)]
         for line in kept:
             await line.send(get("/readyz"))
             assert (await line.answer()).status == 200
+        file = (await server.ask(generation("Old."))).json["output"]["audio"]["url"].removeprefix("http://127.0.0.1")
         await held(server, engine, speech())
         stopping = await leaving(server)
-        with pytest.raises(ConnectionRefusedError):
-            await server.connect()
         for line, call in zip(kept, (speech("New."), generation("New."), get("/readyz")), strict=True):
-            await line.send(call)
-            answer = await line.answer()
-            assert (answer.status, answer.headers["connection"]) == (503, "close")
-            assert await line.rest() == b""
+            for each in (line, await server.connect()):
+                await each.send(call)
+                answer = await each.answer()
+                assert (answer.status, answer.headers["connection"]) == (503, "close")
+                assert await each.rest() == b""
+        for path in ("/healthz", file):
+            assert (await server.ask(get(path))).status == 200
         hurry.set()
         await stopping
+        with pytest.raises(ConnectionRefusedError):
+            await server.connect()
+        await until(lambda: len(server.log.notices()) == 2)
+        assert server.log.notices() == [
+            "Stopping: 1 running, with 30 s to end; new calls are refused.", "Stopped: 1 cut off."
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", ["grace", "hurry"])

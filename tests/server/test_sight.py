@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ from lineread.errors import KeyMissing, ServiceFailed
 from lineread.server import app
 from lineread.server.access import keys
 from lineread.server.access.keys import Key
+from lineread.server.sight import health
 from lineread.server.sight.journal import Journal
 from lineread.server.sight.metrics import Metrics
 from lineread.server.sight.tracker import Tracker
 from lineread.server.sight.visit import Visit
 from loopback.dashscope import KEY as CLOUD_KEY
 from loopback.dashscope import Call, Cloud, speak
-from server.live import GENERATION, SPEECH, Answer, Live, generation, get, head, live, post, speech, until
+from server.live import DEADLINE, GENERATION, SPEECH, Answer, Live, generation, get, head, live, post, speech, until
 
 KEY = "lineread_0123456789-0123456789"
 TEXT = "A text that nobody else may read."
@@ -184,14 +186,25 @@ async def test_a_bug_in_the_doors_is_answered(
         assert TEXT not in str(answer) + server.log.data.decode()
 
 
-async def test_health(tmp_path: Path) -> None:
-    """Alive while it answers; ready while the engine, the disk and the server itself take work, and it says why not."""
+async def test_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alive while it answers; ready while the engine, the disk and the server itself take work, and it says why not.
+    The disk is asked once a second at most, however many ask, by the threads that files have to themselves.
+    """
     async with live(tmp_path) as server:
         assert (await server.ask(get("/healthz"))).json == {"alive": True}
-        assert (await server.ask(get("/readyz"))).json == {"ready": True, "reasons": []}
+        asked: list[object] = []
+        work = server.desk.shelf.work
+        monkeypatch.setattr(server.desk.shelf, "work", lambda *call: asked.append(call) or work(*call))
+        monkeypatch.setattr(health, "_LASTS", DEADLINE)
+        ready = {"ready": True, "reasons": [], "warnings": []}
+        assert [answer.json for answer in await asyncio.gather(*(server.ask(get("/readyz")) for _ in range(3)))] == (
+            [ready] * 3
+        )
         server.desk.closing = True
         answer = await server.ask(get("/readyz"))
-        assert (answer.status, answer.json) == (503, {"ready": False, "reasons": ["The server is about to stop."]})
+        assert answer.status == 503
+        assert answer.json == {"ready": False, "reasons": ["The server is about to stop."], "warnings": []}
+        assert len(asked) == 1
         assert answer.headers["connection"] == "close"
         assert (await server.ask(get("/healthz"))).status == 200
 
@@ -206,6 +219,52 @@ async def test_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert len(answer.json["reasons"]) == 2
         assert "key_missing" in answer.json["reasons"][0]
         assert "/" not in "".join(answer.json["reasons"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no /proc")
+async def test_a_place_that_cannot_be_written_is_not_a_full_disk(tmp_path: Path) -> None:
+    """It says which; /proc has no free bytes either."""
+    async with live(tmp_path) as server:
+        server.desk.shelf.directory = "/proc/lineread/audio"
+        assert (await server.ask(get("/readyz"))).json["reasons"] == [
+            "Audio files cannot be written (No such file or directory)."
+        ]
+
+
+async def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks is told so, and does not wait for it."""
+    monkeypatch.setattr(health, "_PATIENCE", 0.01)
+    async with live(tmp_path) as server:
+        monkeypatch.setattr(server.desk.shelf, "work", lambda _: asyncio.Event().wait())
+        assert (await server.ask(get("/readyz"))).json["reasons"] == ["The disk does not answer."]
+
+
+async def test_a_key_file_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server goes on with the keys that it has, so it is ready; but it says so."""
+    path = tmp_path / "keys.toml"
+    path.write_text(f'[alice]\nhash = "{keys.hashed(KEY)}"\n')
+    monkeypatch.setattr(keys, "_LOOK_EVERY", 0.0)
+    async with live(tmp_path, key_file=str(path)) as server:
+        path.write_text("nonsense")
+        answer = await server.ask(get("/readyz"))
+        assert (answer.status, answer.json["ready"]) == (200, True)
+        assert answer.json["warnings"] == [server.desk.keys.trouble]
+        assert (await server.ask(speech(TEXT, f"Authorization: Bearer {KEY}"))).status == 200
+
+
+async def test_audio_that_cannot_be_written_is_explained_in_the_log(tmp_path: Path) -> None:
+    """The client hears that it is the server's disk; whoever runs the server reads why, also without access lines."""
+    async with live(tmp_path, log=False) as server:
+        spoil(Path(server.desk.shelf.directory))
+        answer = await server.ask(generation())
+        assert answer.status == 500
+        await until(lambda: server.log.data)
+        (line,) = server.log.lines
+        assert (line["level"], line["code"], line["request_id"]) == (
+            ("error", "output_failed", answer.headers["x-request-id"])
+        )
+        assert line["message"] == "An audio file could not be written (File exists)."
+        assert "File exists" not in answer.body.decode()
 
 
 def spoil(directory: Path) -> None:
@@ -264,7 +323,7 @@ async def test_labels_are_bounded(tmp_path: Path) -> None:
 
 def test_names_that_the_catalogue_lacks() -> None:
     """Should a made-up model or voice ever be spoken, it counts as another one."""
-    metrics = Metrics(running=int, speaking=int, seats=1)
+    metrics = Metrics(running=int, speaking=int, seats=1, sessions=int, most_sessions=1)
     metrics.count(Visit(model="made-up", voice="made-up", engine="fake", seconds=1.0, first_audio=0.1, ended=0.2))
     said = metrics.text().decode()
     assert "made" not in said.replace("lineread", "")

@@ -22,6 +22,7 @@ from lineread.engines.base import Quota
 from lineread.engines.fake import Fake
 from lineread.errors import Throttled
 from lineread.speech import Request, Segment
+from lineread.wrappers import equip
 from lineread.wrappers.limited import LOCK_PATIENCE, Buckets, Limited, TokenBucket
 
 SEGMENT = Segment(Request("Hello there.", "Cherry"), 0, 0, 12)
@@ -129,6 +130,39 @@ async def test_who_would_wait_too_long_is_told_at_once(tmp_path: Path) -> None:
     assert (caught.value.kind, caught.value.retryable, bool(caught.value.remedy)) == ("rate", False, True)
     assert await asyncio.gather(*waiting) == [[506], [512]]
     assert await calls(machine, hasty, each=1) == [518]
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 3])
+async def test_the_wait_is_known_before_it_begins(tmp_path: Path, waiting: int) -> None:
+    """However many are in line, a further call goes when it was said to; who is told of a wait that is too long is told
+    when to come again.
+    """
+    machine = Machine(tmp_path / "b")
+    bucket, hasty = machine.process(10), machine.process(10, patience=1)
+    assert hasty.wait == 0
+    line = [asyncio.create_task(bucket.acquire()) for _ in range(1 + waiting)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    wait = bucket.wait
+    with pytest.raises(Throttled) as caught:
+        await hasty.acquire()
+    assert caught.value.retry_after == (6 if waiting == 0 else 12)
+    assert await calls(machine, bucket, each=1) == [500 + wait]
+    assert wait == 6 * (1 + waiting)
+    await asyncio.gather(*line)
+
+
+async def test_the_wait_of_an_engine(tmp_path: Path) -> None:
+    """It is that of its bucket, through whatever is around it, a backup too."""
+
+    class Counted(Fake):
+        def quota(self, request: Request) -> Quota:
+            return Quota("account", 10)
+
+    engine = equip(Counted(), Fake(), str(tmp_path))
+    assert engine.wait(SEGMENT.request) == pytest.approx(0, abs=0.1)
+    assert [chunk async for chunk in engine.stream(SEGMENT)]
+    assert 5 < engine.wait(SEGMENT.request) <= 6
 
 
 async def test_a_line_dissolves_when_patience_ends(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 #: Each command and what it does; its module is ``lineread.cli.<command>``.
 COMMANDS = {
     "say": "speak a text: to a file, a player or a pipe",
+    "live": "speak a text while it is being written",
     "generate": "speak a request given as JSON",
     "voices": "list the voices",
     "models": "list the models, their limits and prices",
@@ -65,7 +66,7 @@ def _run(words: list[str]) -> int:
     command = import_module(f"lineread.cli.{name}")
     parser = door.Parser(prog=f"lineread {name}", description=command.__doc__)
     command.configure(parser)
-    return int(command.run(parser.parse_args(words[1:])))
+    return int(command.run(parser.read(words[1:])))
 
 
 def _no_command(name: str) -> door.UsageError:
@@ -76,12 +77,11 @@ def _no_command(name: str) -> door.UsageError:
         )
     if name.startswith("-"):
         return door.UsageError(
-            f"There is no command {name!r}.", remedy='Options come after the command: lineread say -v Ethan "...".'
+            f"There is no command {name.partition('=')[0]!r}.",
+            remedy='Options come after the command: lineread say -v Ethan "...".',
         )
-    from lineread import catalogue  # noqa: PLC0415 - loaded for a mistake only
-
     otherwise = '`lineread --help` lists all; to speak a text: lineread say "...".'
-    return door.UsageError(f"There is no command {name!r}.", remedy=catalogue.suggestion(name, COMMANDS, otherwise))
+    return door.unknown("command", name, COMMANDS, otherwise)
 
 
 def _help() -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lineread import config
 from lineread.cache import Cache
 from lineread.cli import door
-from lineread.errors import ConfigError
+from lineread.errors import ConfigError, shortened
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "action", nargs="?", default="stats", choices=("stats", "verify", "prune"), help="default: stats"
     )
     parser.add_argument("--to", metavar="SIZE", help="prune until no more than this is left, such as 500M")
-    parser.add_argument("--older-than", metavar="DAYS", type=float, help="prune what was not used for so long")
+    parser.add_argument("--older-than", metavar="DAYS", type=_days, help="prune what was not used for so long")
     parser.add_argument("--all", action="store_true", help="prune everything")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -51,14 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _stats(store: Cache, _: argparse.Namespace) -> tuple[dict[str, object], str]:
     stats = store.stats()
-    line = f"{_lines(stats.entries)}, {size(stats.bytes)} of at most {size(stats.max_bytes)}, in {stats.root}"
+    line = f"{lines(stats.entries)}, {size(stats.bytes)} of at most {size(stats.max_bytes)}, in {stats.root}"
     return stats._asdict(), line
 
 
 def _verify(store: Cache, _: argparse.Namespace) -> tuple[dict[str, object], str]:
     report = store.verify()
     broken = len(report.broken)
-    line = f"{_lines(report.checked)} checked, {broken or 'none'} broken{' and removed' if broken else ''}"
+    line = f"{lines(report.checked)} checked, {broken or 'none'} broken{' and removed' if broken else ''}"
     return report._asdict(), line
 
 
@@ -66,7 +66,7 @@ def _prune(store: Cache, arguments: argparse.Namespace) -> tuple[dict[str, objec
     most = 0 if arguments.all else _size(arguments.to) if arguments.to is not None else None
     age = None if arguments.older_than is None else arguments.older_than * DAY
     report = store.prune(max_bytes=most, older_than=age)
-    return report._asdict(), f"{_lines(report.removed)} removed, {size(report.freed)} freed"
+    return report._asdict(), f"{lines(report.removed)} removed, {size(report.freed)} freed"
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -85,6 +85,14 @@ def _check(arguments: argparse.Namespace) -> None:
         raise door.UsageError("--older-than takes a number of days.", remedy="Such as --older-than 30.")
 
 
+def _days(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        remedy = "Such as --older-than 30."
+        raise door.UsageError(f"--older-than takes a number of days, not {shortened(text)!r}.", remedy=remedy) from None
+
+
 def _size(text: str) -> int:
     try:
         return config.parse_size(text, "--to")
@@ -92,7 +100,8 @@ def _size(text: str) -> int:
         raise door.UsageError(error.message, remedy=error.remedy) from error
 
 
-def _lines(count: int) -> str:
+def lines(count: int) -> str:
+    """A number of lines for people."""
     return f"{count:,} {'line' if count == 1 else 'lines'}"
 
 

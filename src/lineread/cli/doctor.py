@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import shutil
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -19,12 +18,13 @@ from lineread import _sync, catalogue, config, pipeline, sinks
 from lineread import plan as plans
 from lineread.cache import Cache
 from lineread.cli import options
+from lineread.cli.cache import lines, size
 from lineread.client import OUTPUT_PLACE
 from lineread.engines import registry
 from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
 from lineread.engines.fake import Fake
-from lineread.errors import ConfigError, LinereadError
+from lineread.errors import LinereadError
 from lineread.speech import Request
 from lineread.version import __version__
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lineread.config import Settings
     from lineread.engines.base import Engine
     from lineread.engines.dashscope.http import Answer
+    from lineread.errors import ConfigError
 
 GOOD, BAD, NOTE = "ok", "bad", "note"
 NOT_SET_UP = 3
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(_table(findings))
     in_the_way = any(
-        finding.state == BAD for finding in findings if finding.what in ("settings", "default", "fallback")
+        finding.state == BAD for finding in findings if finding.what in ("settings", "service", "default", "fallback")
     )
     return NOT_SET_UP if in_the_way else 0
 
@@ -100,10 +101,9 @@ def _examine(settings: Settings, troubles: Iterable[ConfigError], *, network: bo
 
 
 def _key(settings: Settings) -> Finding:
+    if not settings.needs_key:
+        return Finding("key", NOTE, f"not looked for: {settings.engine} needs none")
     if settings.key is None:
-        with suppress(ConfigError):  # a file that cannot be read has been told of
-            if trouble := config.profile_trouble():
-                return Finding("key", BAD, trouble.message, trouble.remedy)
         return Finding(
             "key",
             NOTE,
@@ -120,7 +120,8 @@ def _service(settings: Settings) -> Finding:
         engine = DashScope(key, base_url=settings.base_url, workspace=settings.workspace)
         answer = _sync.run(_asked(engine))
     except LinereadError as error:
-        return Finding("service", BAD, f"{place}: {error.message}", error.remedy)
+        needed = settings.chosen_engine == DashScope.name and settings.fallback is None
+        return Finding("service", BAD if needed else NOTE, f"{place}: {error.message}", error.remedy)
     return Finding("service", GOOD, f"{place}: {answer.host} answers after {answer.seconds * 1000:.0f} ms")
 
 
@@ -137,12 +138,13 @@ def _engine(name: str, settings: Settings) -> Finding:
     what = f"engine {name}"
     if name == Fake.name:
         return Finding(what, GOOD, "plays tones, for tests")
+    if name == DashScope.name and not settings.needs_key:
+        return Finding(what, NOTE, "speaks with a key, and none was looked for")
     try:
         engine = registry.create(name, settings)
-        if name == DashScope.name:
-            return Finding(what, GOOD, "has a key; try it: lineread say -e dashscope --no-cache 'Hello.'")
         if name != Builtin.name:
-            return Finding(what, GOOD, f"is set up; try it: lineread say -e {name} --no-cache 'Hello.'")
+            ready = "has a key" if name == DashScope.name else "is set up"
+            return Finding(what, GOOD, f"{ready}; try it: lineread say -e {name} --no-cache 'Hello.'")
         duration = _sync.run(_spoken(engine, Request("Hello there.", "Cherry")))
     except LinereadError as error:
         return Finding(what, NOTE if name == DashScope.name else BAD, error.message, error.remedy)
@@ -183,8 +185,8 @@ def _cache(settings: Settings) -> Finding:
     store = Cache(settings.cache_dir, max_bytes=settings.cache_bytes)
     stats = store.stats()
     if trouble := store.check():
-        return Finding("cache", BAD, f"{stats.root}: {trouble}", "Free it, or set LINEREAD_CACHE_DIR elsewhere.")
-    return Finding("cache", GOOD, f"{stats.root}: {stats.entries:,} lines, {stats.bytes / 1e6:.0f} MB")
+        return Finding("cache", BAD, trouble, "Free it, or set LINEREAD_CACHE_DIR elsewhere.")
+    return Finding("cache", GOOD, f"{stats.root}: {lines(stats.entries)}, {size(stats.bytes)}")
 
 
 def _output(settings: Settings) -> Finding:
@@ -200,7 +202,8 @@ def _output(settings: Settings) -> Finding:
 
 def _player(settings: Settings) -> Finding:
     try:
-        return Finding("player", GOOD, " ".join(sinks.Player.find(settings.player)[:1]))
+        program = sinks.Player.find(settings.player)[0]
+        return Finding("player", GOOD, f"{program} found; whether there is a sound device shows only when it plays")
     except LinereadError as error:
         return Finding("player", BAD if settings.player else NOTE, error.message, error.remedy)
 
@@ -208,9 +211,9 @@ def _player(settings: Settings) -> Finding:
 def _table(findings: list[Finding]) -> str:
     marks = {GOOD: "✓", BAD: "✗", NOTE: "·"}
     width = max(len(finding.what) for finding in findings)
-    lines = []
+    shown = []
     for finding in findings:
-        lines.append(f"{marks[finding.state]} {finding.what:<{width}}  {finding.line}")
+        shown.append(f"{marks[finding.state]} {finding.what:<{width}}  {finding.line}")
         if finding.remedy:
-            lines.append(f"  {'':<{width}}  → {finding.remedy}")
-    return "\n".join(lines)
+            shown.append(f"  {'':<{width}}  → {finding.remedy}")
+    return "\n".join(shown)

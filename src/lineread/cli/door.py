@@ -16,10 +16,12 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from lineread import _signals
-from lineread.errors import LinereadError, OutputError, RequestError
+from lineread.errors import LinereadError, OutputError, RequestError, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from _typeshed import SupportsWrite
 
 INTERRUPTED = 130
 #: Most bytes of a text that is read: ten Bibles.
@@ -51,9 +53,40 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **kwargs: object) -> None:
         super().__init__(allow_abbrev=False, formatter_class=_Help, **kwargs)  # type: ignore[arg-type]  # passed through
 
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments, if there are no others.
+
+        Raises:
+            UsageError: There are.
+        """
+        arguments, others = self.parse_known_args(words)
+        if others:
+            name = others[0].partition("=")[0]  # what follows may be a secret
+            options = [option for action in self._actions for option in action.option_strings]
+            raise unknown("option" if name[:1] == "-" else "argument", name, options, f"See `{self.prog} --help`.")
+        return arguments
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print it, or fail: argparse's own is silent where nothing can be written."""
+        print(self.format_help(), end="", file=file)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """In place of argparse's own, whose words are different in each version of Python."""
+        if action.choices is not None and value not in action.choices:
+            known = [*map(str, action.choices)]
+            raise unknown(action.dest, str(value), known, f"Choose one of {', '.join(known)}.")
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting."""
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", remedy=f"See `{self.prog} --help`.")
+
+
+def unknown(what: str, name: str, known: Iterable[str], otherwise: str) -> UsageError:
+    """The error for a name that nothing has: perhaps another one was meant."""
+    from lineread import catalogue  # noqa: PLC0415 - loaded for a mistake only
+
+    remedy = catalogue.suggestion(name, known, otherwise)
+    return UsageError(f"There is no {what} {shortened(name)!r}.", remedy=remedy)
 
 
 def guard(command: Callable[[], int], *, json_wanted: bool) -> int:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from lineread import catalogue
 from lineread.cli import door, options
-from lineread.errors import MalformedRequest
+from lineread.errors import MalformedRequest, shortened
 from lineread.fields import GENERATE
 from lineread.speech import Request
+from lineread.wire import body
 
 if TYPE_CHECKING:
     import argparse
@@ -66,10 +67,10 @@ def parse(text: str) -> dict[str, Any]:
     """The fields of a request in JSON.
 
     Raises:
-        MalformedRequest: It is no JSON object, lacks a field, or has one that no request has. It names the field.
+        MalformedRequest: It is no JSON object, lacks a field, or has one twice or one that no request has.
     """
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, object_pairs_hook=body.unambiguous)
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at line {error.lineno}, column {error.colno}"
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
@@ -85,12 +86,14 @@ def _checked(fields: object) -> dict[str, Any]:
     for name in fields:
         if name not in FIELDS:
             hint = catalogue.suggestion(name, FIELDS, f"A request has {', '.join(FIELDS)}.")
-            raise MalformedRequest(f"The request has an unknown field {name!r}.", remedy=hint)
+            raise MalformedRequest(f"The request has an unknown field {shortened(name)!r}.", remedy=hint)
     for name in REQUIRED:
         if name not in fields:
             raise MalformedRequest(f"The request lacks the field {name!r}.", remedy="text and voice are required.")
     if not isinstance(fields.get("stream", False), bool):
-        raise MalformedRequest("The field 'stream' must be true or false.", remedy="Drop the quotes around it.")
+        raise MalformedRequest(
+            "The field 'stream' must be true or false.", remedy="Write it without quotes, or leave it out."
+        )
     return fields
 
 

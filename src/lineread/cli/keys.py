@@ -19,7 +19,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lineread import config
+from lineread import catalogue, config
 from lineread.cli import door, options
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     limits = parser.add_argument_group("limits")
     limits.add_argument("--requests-per-minute", type=_count, metavar="N", help="most requests in any 60 seconds")
     limits.add_argument("--characters-per-day", type=_count, metavar="N", help="most billed characters in one UTC day")
+    limits.add_argument("--sessions", type=_count, metavar="N", help="most realtime sessions at the same time")
     limits.add_argument("--voice", action="append", metavar="VOICE", dest="voices", help="a voice that it may use")
     limits.add_argument("--model", action="append", metavar="MODEL", dest="models", help="a model that it may use")
     limits.add_argument("--expires", metavar="DATE", type=_day, help="first day on which it is refused (UTC)")
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if action == "list":
         return _list(path, as_json=arguments.json)
     if action == "new":
-        names = ("requests_per_minute", "characters_per_day", "voices", "models", "expires")
+        names = ("requests_per_minute", "characters_per_day", "sessions", "voices", "models", "expires")
         limits = {name: value for name in names if (value := getattr(arguments, name)) is not None}
         return _new(path, arguments.name, limits, as_json=arguments.json)
     return _change(path, action, arguments.name, as_json=arguments.json)
@@ -85,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _new(path: str, name: str, limits: dict[str, Any], *, as_json: bool) -> int:
     from lineread.server.access import keyfile  # noqa: PLC0415 - help needs none of it
 
+    _check_names(limits)
     door.check_output()  # a key that nobody gets to see is of no use
     key = keyfile.add(path, name, limits)
     if as_json:
@@ -95,6 +97,19 @@ def _new(path: str, name: str, limits: dict[str, Any], *, as_json: bool) -> int:
     print(f"lineread: this key is shown this once; its hash is in {path}.", file=sys.stderr)
     print(f"lineread: start the server with: lineread serve --keys {path}", file=sys.stderr)
     return 0
+
+
+def _check_names(limits: dict[str, Any]) -> None:
+    """Refuse names that no request could have: the key would be of no use. Those of custom voices are taken as given.
+
+    Raises:
+        RequestError: Says which name was meant.
+    """
+    for name in limits.get("voices", ()):
+        if catalogue.custom_family(name) is None:
+            catalogue.voice(name)
+    for name in limits.get("models", ()):
+        catalogue.model(name)
 
 
 def _change(path: str, action: str, name: str, *, as_json: bool) -> int:
@@ -116,7 +131,7 @@ def _list(path: str, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"file": path, "keys": [_facts(key) for key in found]}))
     elif found:
-        head = ("NAME", "STATE", "A MINUTE", "CHARACTERS A DAY", "VOICES", "MODELS", "EXPIRES")
+        head = ("NAME", "STATE", "A MINUTE", "CHARACTERS A DAY", "SESSIONS", "VOICES", "MODELS", "EXPIRES")
         print(options.columns([head, *map(_row, found)]))
     else:
         print(f"no keys in {path}")
@@ -129,6 +144,7 @@ def _facts(key: Key) -> dict[str, Any]:
         "state": key.state,
         "requests_per_minute": key.requests_per_minute,
         "characters_per_day": key.characters_per_day,
+        "sessions": key.sessions,
         "voices": None if key.voices is None else sorted(key.voices),
         "models": None if key.models is None else sorted(key.models),
         "expires": None if key.expires is None else key.expires.isoformat(),
@@ -147,9 +163,12 @@ def _count(text: str) -> int:
 
 
 def _day(text: str) -> date:
-    from datetime import date  # noqa: PLC0415 - only this option needs it
+    from datetime import UTC, date, datetime  # noqa: PLC0415 - only this option needs it
 
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError("a date looks like 2027-01-31") from None
+    if day <= datetime.now(UTC).date():
+        raise argparse.ArgumentTypeError("the key would be refused from the start; give a day to come")
+    return day

@@ -9,11 +9,20 @@ from lineread import sinks
 from lineread.audio.codec import suffix_format
 from lineread.cli import door
 from lineread.client import Client, tell
+from lineread.errors import shortened
+from lineread.fields import GENERATE
 from lineread.speech import FORMATS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+
+#: When another engine speaks, if one was asked for.
+FALLS_BACK = (
+    "a call of the first fails: no connection, too many calls, no quota left, a refused key, a broken service; not "
+    "when there is no key, nor when the text is refused"
+)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +33,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--engine",
         help="dashscope, builtin, fake or an installed one (default: dashscope with a key, else builtin)",
     )
-    group.add_argument("--fallback", metavar="ENGINE", help="engine that speaks when the first fails (default: none)")
+    group.add_argument("--fallback", metavar="ENGINE", help=f"engine that speaks when {FALLS_BACK} (default: none)")
     group.add_argument("--region", help="cn-beijing or ap-southeast-1 (default: cn-beijing)")
     group.add_argument("--workspace", metavar="ID", help="Model Studio workspace id")
     group.add_argument("--base-url", metavar="URL", help="the service's HTTP base, instead of a region's")
@@ -58,13 +67,43 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         "-i", "--instruction", metavar="TEXT", help="how to speak, such as 'Warm and calm.'; by dashscope only"
     )
     parser.add_argument("-m", "--model", help="a model's id (default: the engine's own; see `lineread models`)")
-    parser.add_argument("--rate", type=float, default=1.0, metavar="X", help="speaking rate, 0.5 to 2 (default: 1)")
-    parser.add_argument("--pitch", type=float, default=1.0, metavar="X", help="pitch, 0.5 to 2 (default: 1)")
-    parser.add_argument("--volume", type=int, default=50, metavar="N", help="loudness, 0 to 100 (default: 50)")
     parser.add_argument(
-        "--take", type=int, default=1, metavar="N", help="2, 3 ... is another reading of the same words (default: 1)"
+        "--rate", type=number("rate"), default=1.0, metavar="X", help="speaking rate, 0.5 to 2 (default: 1)"
     )
-    parser.add_argument("--format", choices=FORMATS, help="file format where no file name tells it (default: wav)")
+    parser.add_argument("--pitch", type=number("pitch"), default=1.0, metavar="X", help="pitch, 0.5 to 2 (default: 1)")
+    parser.add_argument(
+        "--volume", type=number("volume"), default=50, metavar="N", help="loudness, 0 to 100 (default: 50)"
+    )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Which reading, and in which format."""
+    parser.add_argument(
+        "--take",
+        type=number("take"),
+        default=1,
+        metavar="N",
+        help="2, 3 ... is another reading of the same words (default: 1)",
+    )
+    parser.add_argument(
+        "--format", type=str.lower, choices=FORMATS, help="file format where no file name tells it (default: wav)"
+    )
+
+
+def number(name: str) -> Callable[[str], float]:
+    """A parser of a request's field of that name."""
+    field = GENERATE.field(name)
+    kind, what = (int, "whole number") if field.kind == "integer" else (float, "number")
+
+    def parse(text: str) -> float:
+        try:
+            return kind(text)
+        except ValueError:
+            raise door.UsageError(
+                f"--{name} does not take {shortened(text)!r}.", remedy=f"Give a {what} from {field.limits}."
+            ) from None
+
+    return parse
 
 
 def file_format(path: str | None, wanted: str | None) -> str:
@@ -79,7 +118,7 @@ def file_format(path: str | None, wanted: str | None) -> str:
         form = wanted or FORMATS[0]
     else:
         form = suffix_format(path)
-        if wanted not in (None, form):
+        if wanted is not None and str(wanted).lower() != form:
             raise door.UsageError(f"{path} would be {form}, not {wanted}.", remedy="Change the suffix or the format.")
     if path is not None:
         sinks.check(path)
@@ -87,9 +126,9 @@ def file_format(path: str | None, wanted: str | None) -> str:
 
 
 def spoken(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The request's fields that :func:`add_voice` asks for."""
+    """The request's fields that :func:`add_voice` asks for, and the take where :func:`add_reading` does."""
     names = ("voice", "language_type", "instruction", "model", "rate", "pitch", "volume", "take")
-    return {name: getattr(arguments, name) for name in names}
+    return {name: getattr(arguments, name) for name in names if name in arguments}
 
 
 def narrow(text: str, width: int) -> str:

@@ -43,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="*", help="the words to speak")
     parser.add_argument("-f", "--file", metavar="FILE", help="the text is in this file (- is standard input)")
     options.add_voice(parser)
+    options.add_reading(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "-o", "--output", metavar="FILE", help="write here; the suffix tells the format (- is standard output)"

@@ -70,6 +70,13 @@ def _add_bounds(group: argparse._ArgumentGroup) -> None:
         help="most requests that are spoken at once; more get a 429 (default: %(default)s)",
     )
     group.add_argument(
+        "--max-sessions",
+        type=_number(1),
+        default=_DEFAULTS.max_sessions,
+        metavar="N",
+        help="most realtime sessions at once; more get a 429 (default: %(default)s)",
+    )
+    group.add_argument(
         "--max-characters",
         type=_number(1),
         default=_DEFAULTS.max_characters,
@@ -116,7 +123,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     from lineread.server.access import keys  # noqa: PLC0415 - as above
 
     variable = config.server_keys()
-    names = ("host", "port", "public_url", "strict", "max_requests", "max_characters", "grace", "warm")
+    names = ("host", "port", "public_url", "strict", "max_requests", "max_sessions", "max_characters", "grace", "warm")
     return Options(
         **{name: getattr(arguments, name) for name in names},
         key_file=None if arguments.keys is None else os.path.expanduser(arguments.keys),

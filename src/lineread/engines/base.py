@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from lineread.config import Settings
-    from lineread.speech import Chunk, Request, Segment
+    from lineread.engines.link import Link
+    from lineread.speech import Chunk, LiveRequest, Request, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Quota:
 
     name: str
     per_minute: int
+
+
+Turn: TypeAlias = "Callable[[Quota], Awaitable[None]]"
+"""Waits until something may be asked that counts against a quota."""
 
 
 class Engine(ABC):
@@ -89,6 +94,23 @@ class Engine(ABC):
         """What a resolved request counts against; None where nobody counts."""
         return None
 
+    def wait(self, request: Request) -> float:
+        """Seconds for which a resolved request would have to wait within its quota before its call begins."""
+        return 0.0
+
+    def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link | None:
+        """A link of its own for a live session; None where a session speaks piece by piece, with ``stream``.
+
+        Args:
+            request: All but the text.
+            turn: Awaited before each new session with a service that counts them; None if nobody shares its limit.
+
+        Raises:
+            RequestError: It cannot do what is asked. Nothing has been sent anywhere.
+            ConfigError: It cannot work as it is set up.
+        """
+        return None
+
     def warm(self) -> None:  # noqa: B027 - most engines load nothing
         """Begin to load what the first segment will wait for, in the background. Raises nothing: that one will."""
 
@@ -129,6 +151,14 @@ class Wrapper(Engine):
     def quota(self, request: Request) -> Quota | None:
         """As the inner engine."""
         return self.inner.quota(request)
+
+    def wait(self, request: Request) -> float:
+        """As the inner engine."""
+        return self.inner.wait(request)
+
+    def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link | None:
+        """As the inner engine."""
+        return self.inner.link(request, turn=turn)
 
     def warm(self) -> None:
         """As the inner engine."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue
 from lineread.engines.base import Engine
-from lineread.errors import EngineUnknown
+from lineread.errors import EngineUnknown, shortened
 
 if TYPE_CHECKING:
     from lineread.config import Settings
@@ -45,7 +45,7 @@ def _find(name: str) -> type[Engine]:
     path = OWN.get(name) or _brought().get(name)
     if path is None:
         hint = catalogue.suggestion(name, names(), f"Choose one of {', '.join(names())}.")
-        raise EngineUnknown(f"There is no engine {name!r}.", remedy=hint)
+        raise EngineUnknown(f"There is no engine {shortened(name)!r}.", remedy=hint)
     try:
         return _loaded(path)
     except Exception as error:  # another package may fail in any way when it is imported

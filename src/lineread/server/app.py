@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
 
-from lineread.errors import HttpError, LinereadError, NotServed
+from lineread.errors import HttpError, LinereadError, NotServed, OutputError
 from lineread.server.access.entrance import Entrance
-from lineread.server.dialects import dashscope, openai
+from lineread.server.dialects import dashscope, openai, realtime
 from lineread.server.reference.document import Reference
+from lineread.server.sessions import Sessions
 from lineread.server.sight.health import Health
 from lineread.server.sight.tracker import Tracker
 from lineread.server.sight.visit import VISIT, visit_of
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 #: The dialects' names, by what the paths of their routes begin with.
-DIALECTS: Final = {dashscope.PREFIX: "dashscope", openai.PREFIX: "openai"}
+DIALECTS: Final = {dashscope.PREFIX: "dashscope", openai.PREFIX: "openai", realtime.PREFIX: "realtime"}
+#: Where errors are told in DashScope's words.
+_SERVICE: Final = (dashscope.PREFIX, realtime.PREFIX)
 #: What the server calls itself. Its release is nobody's business.
 _NAME: Final = "lineread"
 _REQUEST_ID: Final = "x-request-id"
@@ -53,7 +56,14 @@ def application(desk: Desk, doors: Doors) -> web.Application:
         ConfigError: The server would be open to more than its options say they mean.
     """
     app = web.Application(middlewares=[doors.record, doors.errors], client_max_size=desk.options.max_body)
-    parts = (doors.dashscope, doors.openai, Audio(desk.shelf), Reference(), Health(desk, doors.tracker.metrics))
+    parts = (
+        doors.dashscope,
+        doors.openai,
+        doors.realtime,
+        Audio(desk.shelf),
+        Reference(),
+        Health(desk, doors.tracker.metrics),
+    )
     for part in parts:
         app.add_routes([_inviting_later(route) for route in part.routes()])
     app.on_response_prepare.append(doors.dress)
@@ -78,6 +88,7 @@ class Doors:
         self.tracker = Tracker(desk, DIALECTS, journal)
         self.dashscope = dashscope.Dashscope(desk)
         self.openai = openai.OpenAI(desk)
+        self.realtime = realtime.Realtime(desk, Sessions(desk))
 
     @web.middleware
     async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -89,6 +100,8 @@ class Doors:
             self.tracker.cut(request)
             raise
         visit.status = response.status
+        if isinstance(response, web.WebSocketResponse):
+            self.tracker.end(request)  # it is over with its close; what follows on the connection is not its matter
         return response
 
     @web.middleware
@@ -186,7 +199,9 @@ class Doors:
     def _refused(self, http: web.BaseRequest, path: str, error: LinereadError) -> web.StreamResponse:
         visit = visit_of(http)
         visit.failed(error)
-        dialect = self.dashscope if path.startswith(dashscope.PREFIX) else self.openai
+        if isinstance(error, OutputError):
+            self.tracker.explain(error, visit)
+        dialect = self.dashscope if path.startswith(_SERVICE) else self.openai
         response = dialect.refuse(error, visit)
         visit.status = response.status
         if error.http_status in (408, 413):

@@ -1,6 +1,7 @@
 """What a server says when it starts: where it is, who speaks, who is let in, and three commands to try it with.
 
-Owns the words. The commands run as they are when they are pasted into a shell.
+Owns the words. The commands run as they are when they are pasted into a shell of this machine, so they call the server
+where it listens: a proxy that leads to it may not be there yet.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _MODEL: Final = "qwen3-tts-flash"
 _VOICE: Final = "Cherry"
 _TEXT: Final = "Hello, this is a short voice line."
+#: Hosts that stand for all addresses, each with one that this machine reaches.
+_EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 #: Where the commands take a key from, when the server wants one.
 _KEY_VARIABLE: Final = "LINEREAD_KEY"
 
@@ -26,25 +29,28 @@ def banner(desk: Desk, host: str, port: int) -> str:
         host: Address that the server listens at.
         port: Its port.
     """
-    base = (desk.options.public_url or f"http://{_name(host)}:{port}").rstrip("/")
+    here = f"http://{_name(host)}:{port}"
+    base = (desk.options.public_url or here).rstrip("/")
     settings, keys = desk.client.settings, desk.keys
+    export = [f"\nexport {_KEY_VARIABLE}=...   # one of those keys"] if keys.configured else []
     lines = [
         f"Serving DashScope's and OpenAI's speech calls at {base}",
+        f"  listens  at {_place(host, port)}",
+        f"  realtime ws{base.removeprefix('http')}/api-ws/v1/realtime",
         f"  engine   {_engine(settings, desk.client.engine().name)}",
         f"  keys     {keys.notice}",
         f"  see      {base}/docs, {base}/metrics",
         "",
         "Try it:",
+        *export,
         "",
-        _curl(base, keyed=keys.configured),
+        _curl(here, keyed=keys.configured),
         "",
-        _dashscope(base, keyed=keys.configured),
+        _dashscope(here, keyed=keys.configured),
         "",
-        _openai(base, keyed=keys.configured),
+        _openai(here, keyed=keys.configured),
         "",
     ]
-    if keys.configured:
-        lines.insert(6, f"\nexport {_KEY_VARIABLE}=...   # one of those keys")
     return "\n".join(lines)
 
 
@@ -64,8 +70,15 @@ def _engine(settings: Settings, name: str) -> str:
 
 def _name(host: str) -> str:
     """A name by which this machine reaches that address."""
-    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    host = _EVERYWHERE.get(host, host)
     return f"[{host}]" if ":" in host else host
+
+
+def _place(host: str, port: int) -> str:
+    """Where it listens."""
+    if host in _EVERYWHERE:
+        return f"port {port} of every address of this machine{f' ({host})' if host else ''}"
+    return f"{_name(host)}:{port}"
 
 
 def _curl(base: str, *, keyed: bool) -> str:

@@ -14,6 +14,7 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import deque
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -22,27 +23,31 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from lineread.ahead import DEPTH
-from lineread.errors import KeyRefused, Leaving, LimitReached, TextError
+from lineread.errors import KeyRefused, Leaving, LimitReached, TextError, Throttled
 from lineread.results import Tally
 from lineread.server.access.keys import Keyring
 from lineread.server.access.ledger import Ledger
 from lineread.server.access.limits import Pace, Seats
+from lineread.server.sound.writing import Beside, Writing
 from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, billed_characters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from lineread.client import Client, Job
+    from lineread.engines.base import Quota
     from lineread.server.access.keys import Key
     from lineread.server.options import Options
     from lineread.server.sight.visit import Visit
-    from lineread.server.sound import shelf as shelves
+    from lineread.server.sound.shelf import Shelf
     from lineread.speech import Chunk, Request, Segment
 
 #: Below the state directory: the characters that each key had spoken today.
 _LEDGER: Final = os.path.join("server", "characters")
 #: Finished files whose length in seconds is remembered; that of others is read from the file.
 _LENGTHS: Final = 4096
+#: Seconds that a request may wait for its turn within the account's limit. Clients give up after minutes.
+_PATIENCE: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -134,7 +139,7 @@ class Copy:
 
     order: Order
     name: str | None
-    file: shelves.Beside | None = None
+    file: Beside | None = None
 
     async def add(self, chunk: Chunk) -> None:
         """The next piece of the order's sound."""
@@ -159,21 +164,26 @@ class Desk:
     Attributes:
         keys: The keys of the server's clients.
         closing: The server is about to stop; no more work is taken.
+        pace: Counts what each key asks for in a minute.
+        ledger: Counts what each key has spoken in a day.
+        sessions: Counts the realtime sessions.
 
     Raises:
         ConfigError: The keys cannot be read.
     """
 
-    def __init__(self, client: Client, shelf: shelves.Shelf, options: Options) -> None:
+    def __init__(self, client: Client, shelf: Shelf, options: Options) -> None:
         self.client = client
         self.shelf = shelf
         self.options = options
         self.keys = Keyring(options.key_file, options.keys)
         self.closing = False
         self._seats = Seats(options.max_requests)
-        self._pace = Pace()
-        self._ledger = Ledger(os.path.join(client.settings.state_dir, _LEDGER))
+        self.sessions = Seats(options.max_sessions)
+        self.pace = Pace()
+        self.ledger = Ledger(os.path.join(client.settings.state_dir, _LEDGER))
         self._lengths: dict[str, float] = {}
+        self._unheard: dict[Quota, list[Visit]] = {}
 
     @property
     def taken(self) -> int:
@@ -186,23 +196,23 @@ class Desk:
 
         Args:
             visit: The record of the HTTP request; it says whose key was shown.
-            request: What to speak. A model in it is one of the catalogue's.
+            request: What to speak. It names a model of the catalogue's.
 
         Raises:
             LinereadError: It cannot be done as asked, or not now.
         """
-        self._check_open()
+        visit.model = request.model or ""
+        key = self.admit(visit)
         self._check_length(request)
-        key = self._key(visit)
+        if key is not None:
+            key.allow(voice=request.voice, model=visit.model)
         with self._seats.take(visit.caller, shared=len(self.keys.all()) > 1):
             if key is not None and key.requests_per_minute is not None:
-                self._pace.count(key.name, key.requests_per_minute)
+                self.pace.count(key.name, key.requests_per_minute)
             job = self.client.prepare(request)
-            if key is not None:
-                key.allow(voice=job.request.voice, model=request.model or job.request.model or "")
             order = Order(job, visit)
+            self._check_wait(order)
             with self._counted(key, order):
-                visit.model = request.model or ""
                 visit.voice = job.request.voice
                 visit.characters = job.plan.characters
                 try:
@@ -221,13 +231,13 @@ class Desk:
             visit.engine = order.job.studio.engine.name
             visit.seconds = await self._length(name, sample_rate)
             return name
-        async with self.shelf.writing(order.job.request.format, sample_rate) as file:
+        async with Writing(self.shelf, order.job.request.format, sample_rate) as file:
             async with aclosing(order.chunks()) as chunks:
                 async for chunk in chunks:
                     await file.add(chunk)
             return await self.keep(order, file, sample_rate)
 
-    async def keep(self, order: Order, file: shelves.Writing, sample_rate: int | None) -> str:
+    async def keep(self, order: Order, file: Writing, sample_rate: int | None) -> str:
         """Put a file with all of the order's sound on the shelf."""
         name = await file.keep(_asked_for(order, self._file_name(order, sample_rate)))
         self._remember(name, order.tally.duration)
@@ -240,10 +250,16 @@ class Desk:
         if name is not None and self.shelf.holds(name):
             yield Copy(order, name)
             return
-        async with self.shelf.beside(order.job.request.format, sample_rate) as file:
+        async with Beside(self.shelf, order.job.request.format, sample_rate) as file:
             yield Copy(order, name, file)
 
-    def _check_open(self) -> None:
+    def admit(self, visit: Visit) -> Key | None:
+        """The key that was shown at the entrance; None where none is needed.
+
+        Raises:
+            Leaving: No more work is taken.
+            KeyRefused: The key is no longer one, or not in force.
+        """
         if self.closing:
             raise Leaving(
                 "This server is about to stop.",
@@ -251,6 +267,21 @@ class Desk:
                 retryable=True,
                 retry_after=5.0,
             )
+        return self.key(visit)
+
+    def key(self, visit: Visit) -> Key | None:
+        """The key that was shown, as it is now; None where none is needed.
+
+        Raises:
+            KeyRefused: It is no longer one, or not in force.
+        """
+        if not self.keys.configured:
+            return None
+        key = self.keys.named(visit.caller)
+        if key is None:  # it was removed meanwhile
+            raise KeyRefused("This is no key of this server.", remedy="Ask whoever runs the server for one.")
+        key.check()
+        return key
 
     def _check_length(self, request: Request) -> None:
         if len(request.text) > self.options.max_characters:
@@ -260,15 +291,22 @@ class Desk:
                 code="text_too_long",
             )
 
-    def _key(self, visit: Visit) -> Key | None:
-        """The key that was shown at the entrance; None where none is needed."""
-        if not self.keys.configured:
-            return None
-        key = self.keys.named(visit.caller)
-        if key is None:  # it was removed while the body came
-            raise KeyRefused("This is no key of this server.", remedy="Ask whoever runs the server for one.")
-        key.check()
-        return key
+    def _check_wait(self, order: Order) -> None:
+        """Refuse at once what would wait too long for its turn within the account's limit, unless it is stored."""
+        engine, request = order.job.studio.engine, order.job.request
+        quota = engine.quota(request)
+        if quota is None:
+            return
+        unheard = [each for each in self._unheard.get(quota, ()) if each.first_audio is None and each.ended is None]
+        wait = max(engine.wait(request), 60 * len(unheard) / quota.per_minute)  # some are not in the engine's line yet
+        if wait > _PATIENCE and not _is_all_stored(order.job):
+            raise Throttled(
+                "The account's limit of calls a minute leaves no room for this one now.",
+                remedy=f"Try again in {math.ceil(wait)} s.",
+                retryable=True,
+                retry_after=wait,
+            )
+        self._unheard[quota] = [*unheard, order.visit]
 
     @contextmanager
     def _counted(self, key: Key | None, order: Order) -> Iterator[None]:
@@ -277,16 +315,16 @@ class Desk:
             yield
             return
         try:
-            entry = self._ledger.take(key.name, order.job.plan.characters, key.characters_per_day)
+            entry = self.ledger.take(key.name, order.job.plan.characters, key.characters_per_day)
         except LimitReached:
-            if not all(_is_stored(order.job, segment) for segment in order.job.plan.segments()):
+            if not _is_all_stored(order.job):
                 raise
             entry = None
         try:
             yield
         finally:
             if entry is not None:
-                self._ledger.settle(entry, order.owed)
+                self.ledger.settle(entry, order.owed)
 
     def _file_name(self, order: Order, sample_rate: int | None) -> str | None:
         if self.client.cache is None:
@@ -306,6 +344,10 @@ class Desk:
         if len(self._lengths) >= _LENGTHS:
             del self._lengths[next(iter(self._lengths))]
         self._lengths[name] = seconds
+
+
+def _is_all_stored(job: Job) -> bool:
+    return all(_is_stored(job, segment) for segment in job.plan.segments())
 
 
 def _is_stored(job: Job, segment: Segment) -> bool:

@@ -27,6 +27,9 @@ class Options:
         max_requests: Requests that are answered at the same time; more are turned away at once.
         max_characters: Most characters of one text.
         max_body: Most bytes of a request's body.
+        max_sessions: Realtime sessions at the same time; more are turned away at once.
+        session_idle: Seconds that a session may lie idle: nothing is spoken, and the client says nothing.
+        session_seconds: Seconds that a session may last.
         audio_bytes: Most bytes that finished audio files take on the disk.
         origins: Web origins that browsers may call from; ``*`` is all. Empty: CORS is off.
         idle_timeout: Seconds for a request's head to come, or a connection to lie idle.
@@ -48,6 +51,9 @@ class Options:
     max_requests: int = 512
     max_characters: int = 100_000
     max_body: int = 1 << 20
+    max_sessions: int = 256
+    session_idle: float = 60.0
+    session_seconds: float = 7200.0
     audio_bytes: int = 1 << 30
     origins: tuple[str, ...] = ()
     idle_timeout: float = 30.0

@@ -1,7 +1,8 @@
 """A server's life: it listens, says so, serves, is told to stop, lets running work end.
 
-Owns the sockets, the signals and the order in which everything ends. The first signal to stop closes the listening
-sockets; who is still connected is told that the server is leaving, and requests that are running get ``grace`` seconds.
+Owns the sockets, the signals and the order in which everything ends. After the first signal to stop, requests that are
+running get ``grace`` seconds. Until they have ended the server listens on: load balancers see that it is leaving,
+clients fetch the files they were told of, and new work is refused in words. Then it closes.
 The second signal cuts them off, the third is the process's own affair again.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import socket
@@ -24,7 +26,7 @@ from lineread.server.app import Doors, application
 from lineread.server.banner import banner
 from lineread.server.desk import Desk
 from lineread.server.sight.journal import Journal, collecting
-from lineread.server.sound import shelf
+from lineread.server.sound import shelf, signing
 from lineread.server.transport import connection
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ _BACKLOG: Final = 1024
 _CUT: Final = 2.0
 #: Files that may be open beside the connections.
 _SPARE_FILES: Final = 256
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +123,36 @@ async def running(
         try:
             yield Service(desk, doors.tracker, options.host, listeners[0].getsockname()[1])
         finally:
+            desk.closing = True
+            doors.realtime.leave()
+            tracker, grace = doors.tracker, options.grace
+            _log.info("Stopping: %d running, with %g s to end; new calls are refused.", tracker.running, grace)
+            await _drain(tracker, grace, hurry or asyncio.Event())
             for server in servers:
                 server.close()
-            desk.closing = True
-            await _drain(doors.tracker, options.grace, hurry or asyncio.Event())
+            _log.info("Stopped: %d cut off.", await _cut(tracker))
 
 
 async def _drain(tracker: Tracker, grace: float, hurry: asyncio.Event) -> None:
-    """Wait for the requests that are running, as long as they may; then cut them off."""
+    """Wait for the requests that are running, as long as they may."""
     waits = [asyncio.create_task(tracker.idle()), asyncio.create_task(hurry.wait())]
     await asyncio.wait(waits, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
+
+
+async def _cut(tracker: Tracker) -> int:
+    """Cut off the requests that still run; how many they were."""
     if cut := [*tracker.stop()]:
         await asyncio.wait(cut, timeout=_CUT)
+    return len(cut)
 
 
 def _shelf(client: Client, options: Options) -> shelf.Shelf:
     settings = client.settings
     directory = os.path.join(settings.cache_dir or settings.state_dir, "audio")
     try:
-        secret = shelf.secret(settings.state_dir)
+        secret = signing.secret(settings.state_dir)
     except OSError as error:
         raise ConfigError(
             f"{error.filename or settings.state_dir} cannot be used: {error.strerror}.",

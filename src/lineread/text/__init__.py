@@ -8,6 +8,8 @@ text once, from left to right, and only as far as asked; what ends a sentence is
 its end in ``abbreviations``, what is kept whole in ``quotations``. A sentence that is too long goes to ``cutting``,
 which looks at one window of it: ``clauses`` first, then words, then characters, and never what ``protection`` or
 ``graphemes`` hold together. Tables are apart from code: signs in ``marks``, words in ``vocabulary``.
+Text that still arrives is cut in ``arriving``, by the same rules: how far these look ahead is in ``foresight``,
+what is enough for a piece in ``saying``, where words end in ``seams``, what is over when nothing comes in ``lulls``.
 
 What keeps it linear, whatever the text: every look around a character is bounded (a word back, a quotation ahead),
 every run of white space or punctuation is passed once, and a window is never much longer than what is then cut off.

@@ -49,6 +49,24 @@ def abbreviates(text: str, dot: int, at: int, start: int = -1) -> bool:
     return is_initial(text, dot, word, at) if len(word) == 1 else _is_shortened(text, dot, word, at)
 
 
+def may_abbreviate(text: str, dot: int) -> bool:
+    """Whether the period at `dot` could be one that only abbreviates; what follows then decides."""
+    word = word_before(text, dot)
+    if not word or not word[-1].isalnum():
+        return False
+    return (
+        len(word) == 1
+        or ("." in word and _is_short(word))
+        or word in TITLES
+        or word.capitalize() in TITLES
+        or word.isdigit()
+        or _is_roman(word)
+        or word.lower() in BEFORE_NUMBER
+        or word in MAY_END
+        or word in {"ex", "es"}
+    )
+
+
 def _starts_sentence(text: str, at: int) -> bool:
     """Whether the word at `at` looks like the first of a sentence; an initial does not."""
     match = _WORD.match(text, at)

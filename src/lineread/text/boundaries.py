@@ -128,17 +128,31 @@ def is_wrapped(text: str, line: int, core: int, end: int) -> bool:
         core: Where its words end.
         end: Where the next line's words begin.
     """
-    following = text[end]
-    goes_on = following not in DASHES and text[_first_sign(text, end)].islower()
-    if core - line < (45 if goes_on else 60) or text[core - 1] in ":;!?":
-        return False
-    if not goes_on and not (following.isalpha() and _indent(text, end) == _indent(text, line)):
+    if not could_wrap(text, (core, end), core - line, indent(text, line)):
         return False
     line_after = text[end : end + 201].split("\n", 1)[0]
     return core - line + 1 + len(line_after.split(None, 1)[0]) >= len(line_after)
 
 
-def _indent(text: str, at: int) -> int:
+def could_wrap(text: str, gap: tuple[int, int], width: int, indentation: int) -> bool:
+    """Whether the line's length and the next line's beginning let it be that the next word only had no room.
+
+    Args:
+        text: The text.
+        gap: Where the line's words end, and where the next line's words begin.
+        width: How many characters the line has.
+        indentation: That of the line; see `indent`.
+    """
+    core, end = gap
+    following = text[end]
+    goes_on = following not in DASHES and text[_first_sign(text, end)].islower()
+    if width < (45 if goes_on else 60) or text[core - 1] in ":;!?":
+        return False
+    return goes_on or (following.isalpha() and indent(text, end) == indentation)
+
+
+def indent(text: str, at: int) -> int:
+    """How far from the end of the line before it a line's words begin."""
     return at - text.rfind("\n", max(0, at - 40), at)
 
 

@@ -41,6 +41,11 @@ def is_hangul(character: str) -> bool:
     return "\uac00" <= character <= "\ud7a3"
 
 
+def is_syllable(character: str) -> bool:
+    """Whether it is a Han character, a kana, a Korean syllable or the like."""
+    return character >= "\u2e80"
+
+
 def is_letter(character: str) -> bool:
     """Whether it is a letter or digit of a script that parts a word from a quotation mark's outer side."""
     return character.isalnum() and not is_dense(character) and not is_hangul(character)

@@ -61,7 +61,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise FieldError("", "invalid_json", "Encode the JSON in UTF-8.", "The body is not UTF-8.") from None
     try:
-        fields = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unambiguous)
+        fields = json.loads(text, parse_constant=_no_number, object_pairs_hook=unambiguous)
     except (ValueError, RecursionError):
         remedy = "Check its brackets, quotes and commas."
         raise FieldError("", "invalid_json", remedy, "The body is not JSON.") from None
@@ -125,10 +125,15 @@ def _no_number(constant: str) -> float:
     raise ValueError(constant)
 
 
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object's fields, for ``json.loads`` to build it with.
+
+    Raises:
+        FieldError: One of them is there twice: which one counts would be a guess.
+    """
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise FieldError("", "invalid_json", "Send each field once.", "An object of the body has a field twice.")
+        raise FieldError("", "invalid_json", "Send each field once.", "The JSON has a field twice.")
     return fields
 
 

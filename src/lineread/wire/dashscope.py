@@ -194,7 +194,7 @@ def decode_error(
     """The error in a body that came with a status other than 200, whatever the body is.
 
     Args:
-        status: The HTTP status.
+        status: The HTTP status; 0 for an error that came over a socket.
         body: JSON, event stream, HTML, text or nothing.
         retry_after: Seconds to wait, when a header said so.
         request_id: The id from the header, if the body should not have one.
@@ -228,7 +228,7 @@ def error_from(
     row knows. An error that wraps another, ``<400> InternalError.Algo.InvalidParameter: ...``, means what is inside.
 
     Args:
-        status: HTTP status.
+        status: HTTP status; 0 for an error that came over a socket.
         code: The service's code, such as ``Throttling.RateQuota``.
         message: What the service says; quoted within bounds.
         request_id: The service's id of the call.
@@ -242,7 +242,9 @@ def error_from(
         codes.insert(0, inside[2])
     row = next((row for row in _TABLE if row.knows(status, codes, said.lower())), _OTHERWISE)
     detail = ": ".join(
-        part for part in (" ".join(filter(None, (f"HTTP {status}", codes[0]))), said.rstrip(".")) if part
+        part
+        for part in (" ".join(filter(None, (f"HTTP {status}" if status else "", codes[0]))), said.rstrip("."))
+        if part
     )
     return row.error(
         f"{row.message} ({detail}).",
@@ -374,7 +376,7 @@ _TABLE: Final = (
         "The service is full",
         _LATER,
         codes=("ModelServingError",),
-        says=("system capacity limits",),
+        says=("system capacity limits", "to many requests"),  # the latter as recorded on the realtime socket
         retryable=True,
     ),
     _Row(

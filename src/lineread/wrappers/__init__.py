@@ -20,7 +20,21 @@ from lineread.wrappers.retrying import Retrying
 
 if TYPE_CHECKING:
     from lineread.cache import Cache
-    from lineread.engines.base import Engine
+    from lineread.engines.base import Engine, Quota, Turn
+
+
+def turns(state_dir: str | None) -> Turn:
+    """What has a live session wait for its turn, within the same limits as any call.
+
+    Args:
+        state_dir: As for :func:`equip`.
+    """
+    buckets = _buckets(state_dir)
+
+    async def turn(quota: Quota) -> None:
+        await buckets(quota).acquire()
+
+    return turn
 
 
 def equip(engine: Engine, backup: Engine | None, state_dir: str | None, *, cache: Cache | None = None) -> Engine:
@@ -35,7 +49,7 @@ def equip(engine: Engine, backup: Engine | None, state_dir: str | None, *, cache
         state_dir: Where processes share how often they have called; None keeps limits for this process alone.
         cache: Where the backup's segments are kept; None keeps none of them.
     """
-    buckets = Buckets(None if state_dir is None else os.path.join(state_dir, "limits"))
+    buckets = _buckets(state_dir)
 
     def counted(bare: Engine) -> Engine:
         return Limited(Finished(bare), buckets)
@@ -45,3 +59,7 @@ def equip(engine: Engine, backup: Engine | None, state_dir: str | None, *, cache
         return Retrying(first)
     second = Retrying(counted(backup))
     return Fallback(CircuitBreaker(Retrying(first), probe=first), second if cache is None else Cached(second, cache))
+
+
+def _buckets(state_dir: str | None) -> Buckets:
+    return Buckets(None if state_dir is None else os.path.join(state_dir, "limits"))

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class Fallback(Wrapper):
     """An engine with another one behind it.
 
-    The backup speaks a segment when the first engine fails before any of it was heard. What the service refused to
-    speak stays unspoken: there the request is at fault, and another voice would hide it.
+    The backup speaks a segment when a call of the first engine fails before any of it was heard. What the service
+    refused to speak stays unspoken: there the request is at fault, and another voice would hide it. An engine that is
+    not set up, for lack of a key say, makes no call: that is told before anything is spoken.
 
     Args:
         inner: The engine that is asked first, and that decides how texts are cut.

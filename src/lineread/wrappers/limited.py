@@ -12,6 +12,7 @@ take turns. Within a process only the first in line reserves; who gives up behin
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import struct
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from lineread.engines.base import Quota
-    from lineread.speech import Chunk, Segment
+    from lineread.speech import Chunk, Request, Segment
 
 #: Most seconds that a call waits for its turn.
 PATIENCE = 300.0
@@ -49,6 +50,10 @@ _MOST_STATE = 4096
 
 class Bucket(Protocol):
     """A limit that calls have to keep."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a call could be made that is not in line yet, as far as this process knows."""
 
     async def acquire(self) -> None:
         """Wait until one call may be made.
@@ -91,7 +96,14 @@ class TokenBucket:
         self._wall = wall
         self._sleep = sleep
         self._own: list[float] = []
+        self._waiting = 0
         self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a call could be made that is not in line yet, as far as this process knows."""
+        behind_the_first = max(0, self._waiting - 1)  # the first has its time already
+        return self._next(self._own, math.inf)[0] - self._clock() + behind_the_first * self._slice / self._calls
 
     async def acquire(self) -> None:
         """Wait until one call may be made. First come, first served.
@@ -101,10 +113,14 @@ class TokenBucket:
         """
         deadline = self._clock() + self._patience
         # Whoever is still in line at the deadline finds at once that its turn is too late, so the line needs no timer.
-        async with self._line():
-            turn = await self._reserve(deadline)
-            while (left := turn - self._clock()) > 0:
-                await self._sleep(left)
+        self._waiting += 1
+        try:
+            async with self._line():
+                turn = await self._reserve(deadline)
+                while (left := turn - self._clock()) > 0:
+                    await self._sleep(left)
+        finally:
+            self._waiting -= 1
 
     def _line(self) -> asyncio.Lock:
         """Where this process's calls wait, in order; a lock belongs to one event loop."""
@@ -130,6 +146,7 @@ class TokenBucket:
                 f"The limit of calls a minute leaves no room for this one within {self._patience:.0f} s.",
                 remedy="Speak less at once, or have the limit of the account raised.",
                 kind="rate",
+                retry_after=turn - self._clock(),
             )
         return turn, [*times, turn][-self._calls :]
 
@@ -203,6 +220,11 @@ class Limited(Wrapper):
     def __init__(self, inner: Engine, bucket_of: Callable[[Quota], Bucket]) -> None:
         super().__init__(inner)
         self._bucket_of = bucket_of
+
+    def wait(self, request: Request) -> float:
+        """How long the line of calls is."""
+        quota = self.inner.quota(request)
+        return 0.0 if quota is None else self._bucket_of(quota).wait
 
     async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """As the inner engine, once it is the call's turn.

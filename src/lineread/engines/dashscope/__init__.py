@@ -1,28 +1,31 @@
 """The ``dashscope`` engine: Qwen TTS in Alibaba's cloud.
 
 Owns what a request means to the service: which model speaks, whether it has the voice, how long a segment may be.
-How a segment is spoken is ``calls``, how the network is talked to ``http``, what is said there ``wire.dashscope``;
-none of these is loaded before a segment has to be spoken.
+How a segment is spoken is ``calls``, how the network is talked to ``http``, what is said there ``wire.dashscope``; a
+live session is ``link``, over the sockets of ``socket``. None of these is loaded before something has to be spoken.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lineread import catalogue
 from lineread.engines.base import Engine, Limits, Quota
 from lineread.errors import ConfigError, KeyMissing, ModelError, OptionError, VoiceError
-from lineread.speech import Facts
+from lineread.speech import Facts, LiveRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from lineread.catalogue import Model
     from lineread.config import Secret, Settings
+    from lineread.engines.base import Turn
     from lineread.engines.dashscope.calls import Caller
     from lineread.engines.dashscope.http import Answer
+    from lineread.engines.dashscope.socket import Sockets
+    from lineread.engines.link import Link
     from lineread.speech import Chunk, Request, Segment
 
 Transport = Literal["sse", "url"]
@@ -30,6 +33,12 @@ Transport = Literal["sse", "url"]
 
 DEFAULT_MODEL: Final = "qwen3-tts-flash"
 INSTRUCT_MODEL: Final = "qwen3-tts-instruct-flash"
+#: What the ids of models of the realtime socket have behind those of HTTP models.
+REALTIME: Final = "-realtime"
+#: Samples a second that realtime models have.
+SAMPLE_RATES: Final = (8000, 16_000, 24_000, 48_000)
+#: The beginning of the ids of old models, which speak at 24 kHz and take no settings but voice, language and mode.
+PLAIN_MODELS: Final = "qwen-tts"
 #: Models that make voices; they speak at another address.
 VOICE_MAKERS: Final = {"qwen-voice-enrollment": "vc", "qwen-voice-design": "vd"}
 #: Characters of an instruction. The service counts 1,600 tokens; no text of this length fits into them.
@@ -57,7 +66,7 @@ class Timeouts:
 
 
 class DashScope(Engine):
-    """Qwen TTS over HTTP.
+    """Qwen TTS: over HTTP, and over the realtime socket for live sessions.
 
     Args:
         key: The API key, which belongs to the base URL's region.
@@ -66,6 +75,7 @@ class DashScope(Engine):
         transport: How sound comes. ``sse`` gives the first sound after half a second and saves the second request.
         timeouts: Deadlines of a call.
         concurrency: Segments spoken at the same time.
+        warm: Sockets that are kept ready for each model while live sessions are open.
 
     Raises:
         ConfigError: The base URL holds a user name.
@@ -83,6 +93,7 @@ class DashScope(Engine):
         transport: Transport = "sse",
         timeouts: Timeouts = Timeouts(),
         concurrency: int = CONCURRENCY,
+        warm: int = 1,
     ) -> None:
         self._place = base_url.partition("://")[2].partition("/")[0]
         if "@" in self._place:
@@ -93,7 +104,9 @@ class DashScope(Engine):
         self._transport = transport
         self._timeouts = timeouts
         self._concurrency = concurrency
+        self._warm = warm
         self._opened: Caller | None = None
+        self._sockets: Sockets | None = None
 
     @classmethod
     def configured(cls, settings: Settings) -> DashScope:
@@ -118,13 +131,37 @@ class DashScope(Engine):
             OptionError: The language is unknown, or the model ignores instructions.
         """
         model = _model(request)
-        return replace(
-            request,
-            model=model.id,
-            voice=_voice(request, model),
-            language_type=catalogue.language(request.language_type),
-            instruction=_instruction(request.instruction, model),
-        )
+        return replace(request, **_filled_in(request, model))
+
+    def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link | None:
+        """A session over the realtime socket; None for a model that speaks over HTTP.
+
+        Args:
+            request: All but the text.
+            turn: Awaited before each new session with the service.
+
+        Raises:
+            ModelError: The model is unknown.
+            VoiceError: The voice is unknown, or the model lacks it.
+            OptionError: The language is unknown, or the model cannot do what is asked.
+        """
+        if request.model and request.model not in VOICE_MAKERS and catalogue.model(request.model).transport == "http":
+            return None
+        model = _model(request, "realtime")
+        _check_settings(request, model)
+        request = replace(request, **_filled_in(request, model))
+        spoken = request.request("")
+        quota = self.quota(spoken)
+
+        async def wait() -> None:
+            if quota is not None and turn is not None:
+                await turn(quota)
+
+        # aiohttp, as below.
+        from lineread.engines.dashscope.link import RealtimeLink  # noqa: PLC0415
+
+        facts = Facts(self.name, self.fingerprint(spoken), model.id)
+        return RealtimeLink(request, self._realtime(), facts, turn=wait)
 
     def fingerprint(self, request: Request) -> str:
         """The cloud's regions sound the same; whoever else answers in its place may speak with any voice."""
@@ -159,9 +196,20 @@ class DashScope(Engine):
         return await self._caller().reach()
 
     async def aclose(self) -> None:
-        """Close this event loop's connections."""
+        """Close this event loop's connections. Sessions that still go on end."""
+        if self._sockets is not None:
+            await self._sockets.aclose()
         if self._opened is not None:
             await self._opened.aclose()
+
+    def _realtime(self) -> Sockets:
+        if self._sockets is None:
+            from lineread.engines.dashscope.socket import Sockets  # noqa: PLC0415 - aiohttp, as below
+
+            self._sockets = Sockets(
+                self._key, base_url=self._base_url, workspace=self._workspace, timeouts=self._timeouts, warm=self._warm
+            )
+        return self._sockets
 
     def _caller(self) -> Caller:
         if self._opened is None:
@@ -178,18 +226,28 @@ class DashScope(Engine):
         return self._opened
 
 
-def _model(request: Request) -> Model:
-    """The model that shall speak, if it speaks over HTTP."""
-    name = request.model or _default_model(request)
+def _filled_in(asked: Request | LiveRequest, model: Model) -> dict[str, Any]:
+    """What the engine decides, as the service spells it."""
+    return {
+        "model": model.id,
+        "voice": _voice(asked, model),
+        "language_type": catalogue.language(asked.language_type),
+        "instruction": _instruction(asked.instruction, model),
+    }
+
+
+def _model(request: Request | LiveRequest, transport: str = "http") -> Model:
+    """The model that shall speak, if it speaks that way."""
+    name = request.model or _default_model(request, transport)
     if name in VOICE_MAKERS:
-        speaker = _speaker(VOICE_MAKERS[name])
+        speaker = _speaker(VOICE_MAKERS[name], transport)
         raise ModelError(
             f"{name} makes voices; it does not speak.",
             remedy=f"Speak with {speaker.id} and the id of the voice that it made.",
             code="model_not_http",
         )
     model = catalogue.model(name)
-    if model.transport != "http":
+    if model.transport != transport:
         voices = "with a voice made for it" if model.custom else "which has the same voices"
         raise ModelError(
             f"{model.id} speaks over the realtime socket only.",
@@ -199,27 +257,53 @@ def _model(request: Request) -> Model:
     return model
 
 
-def _default_model(request: Request) -> str:
+def _default_model(request: Request | LiveRequest, transport: str) -> str:
     family = _custom_family(request.voice)
     if family:
-        return _speaker(family).id
-    return INSTRUCT_MODEL if request.instruction else DEFAULT_MODEL
+        return _speaker(family, transport).id
+    name = INSTRUCT_MODEL if request.instruction else DEFAULT_MODEL
+    return name + REALTIME if transport == "realtime" else name
 
 
-def _speaker(voices: str) -> Model:
-    """The first HTTP model of the catalogue with those voices."""
+def _speaker(voices: str, transport: str = "http") -> Model:
+    """The first model of the catalogue with those voices that speaks that way."""
     models = catalogue.load().models.values()
-    return next(model for model in models if model.transport == "http" and model.voices == voices)
+    return next(model for model in models if model.transport == transport and model.voices == voices)
 
 
-def _voice(request: Request, model: Model) -> str:
+def _kind(name: str, model: Model) -> str:
+    """The model of that name that speaks the same way as another one."""
+    return name + REALTIME if model.transport == "realtime" else name
+
+
+def _check_settings(request: LiveRequest, model: Model) -> None:
+    """Refuse settings that a realtime model does not have."""
+    if request.sample_rate not in SAMPLE_RATES:
+        raise OptionError(
+            f"{model.id} does not speak at {request.sample_rate} Hz.",
+            remedy=f"Choose one of {', '.join(map(str, SAMPLE_RATES))}.",
+            code="sample_rate_not_in_model",
+        )
+    if not model.id.startswith(PLAIN_MODELS):
+        return
+    plain = LiveRequest(request.voice)
+    for name in ("sample_rate", "response_format", "rate", "pitch", "volume", "bit_rate"):
+        if getattr(request, name) != getattr(plain, name):
+            raise OptionError(
+                f"{model.id} has one {name}, which is {getattr(plain, name)}.",
+                remedy=f"Leave it out, or use {DEFAULT_MODEL}{REALTIME}.",
+                code="option_not_in_model",
+            )
+
+
+def _voice(request: Request | LiveRequest, model: Model) -> str:
     """The voice as the service spells it, if the model has it."""
     family = _custom_family(request.voice)
     if family:
         if model.voices != family:
             raise VoiceError(
                 f"{model.id} does not speak this custom voice.",
-                remedy=f"Leave the model out, or use {_speaker(family).id}.",
+                remedy=f"Leave the model out, or use {_speaker(family, model.transport).id}.",
                 code="voice_not_in_model",
             )
         return request.voice
@@ -246,15 +330,15 @@ def _opaque_voice(name: str, model: Model) -> str:
     if name.casefold() in known or not name.isascii():
         raise VoiceError(
             f"{model.id} speaks only voices of your own, not {name!r}.",
-            remedy=f"Give the id of a custom voice, or use {DEFAULT_MODEL}.",
+            remedy=f"Give the id of a custom voice, or use {_kind(DEFAULT_MODEL, model)}.",
             code="voice_not_in_model",
         )
     return name
 
 
-def _ways_out(request: Request, voice: catalogue.Voice, model: Model) -> str:
+def _ways_out(request: Request | LiveRequest, voice: catalogue.Voice, model: Model) -> str:
     models = catalogue.load().models.values()
-    having = [each.id for each in models if each.transport == "http" and each.has(voice)]
+    having = [each.id for each in models if each.transport == model.transport and each.has(voice)]
     others = [each.id for each in catalogue.voices_of(model)]
     shown = ", ".join(others[:8]) + (f" and {len(others) - 8} more (`lineread voices`)" if len(others) > 8 else "")
     without = " without the instruction" if request.instruction and model.instructions else ""
@@ -266,7 +350,7 @@ def _instruction(instruction: str | None, model: Model) -> str | None:
     if instruction is None:
         return None
     if not model.instructions:
-        way_out = "Leave it out" if model.custom else f"Use {INSTRUCT_MODEL}, or leave it out"
+        way_out = "Leave it out" if model.custom else f"Use {_kind(INSTRUCT_MODEL, model)}, or leave it out"
         raise OptionError(
             f"{model.id} ignores instructions.",
             remedy=f"{way_out}: it would change nothing.",

@@ -1,8 +1,9 @@
 """The HTTP half of the ``dashscope`` engine.
 
-Owns connections, deadlines, proxies and the table that turns aiohttp's exceptions into ours. It is the only module
-that sends the key, and it sends it to the API's host alone. Loading aiohttp takes 0.2 s, which a line from the cache
-must not pay: ``engines.dashscope`` loads this module when the first segment has to be spoken.
+Owns connections, deadlines, proxies and the table that turns aiohttp's exceptions into ours. Besides ``socket``, which
+stands on its connections, it is the only module that sends the key, and it sends it to the API's host alone. Loading
+aiohttp takes 0.2 s, which a line from the cache must not pay: ``engines.dashscope`` loads this module when the first
+segment has to be spoken.
 """
 
 from __future__ import annotations
@@ -53,10 +54,7 @@ OWN_HOSTS: Final = ".aliyuncs.com"
 #: A shorter text may well occur in an error by chance.
 HIDEABLE: Final = 8
 
-_NETWORK: Final = (
-    "Check the network, the proxy (HTTPS_PROXY) and the region; `lineread doctor` shows more, "
-    "and --engine builtin needs no network."
-)
+_NETWORK: Final = "Check the network, the proxy (HTTPS_PROXY) and the region; --engine builtin needs no network."
 _CERTIFICATES: Final = (
     "Check the computer's clock; behind a proxy that inspects TLS, point SSL_CERT_FILE at its certificate."
 )
@@ -138,7 +136,79 @@ MEANINGS: Final = (
 )
 
 
-class Service:
+class Connections:
+    """Connections to the service, made with one key: a session of aiohttp's for each event loop.
+
+    Args:
+        key: The API key.
+        workspace: Workspace id to send along.
+        timeouts: Deadlines.
+    """
+
+    def __init__(self, key: Secret, *, workspace: str | None, timeouts: Timeouts) -> None:
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        self._key = key
+        self._timeouts = timeouts
+        self._headers = {"X-DashScope-WorkSpace": workspace} if workspace else {}
+        self._proxies: dict[tuple[str, str | None], str | None] = {}
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections, and those of loops that have ended."""
+        await self._forget_dead_loops()
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
+
+    def _authorised(self) -> dict[str, str]:
+        """The headers of a request that the key lets in."""
+        return self._headers | {"Authorization": f"Bearer {self._key.reveal()}"}
+
+    def _hide(self, text: str, said: str) -> str:
+        """What the service says, without the key and the text. No frame keeps the key in a variable on the way."""
+        said = said.replace(self._key.reveal(), "***")
+        return said.replace(text, "…") if len(text) >= HIDEABLE else said
+
+    async def _session(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            session = self._sessions[loop] = aiohttp.ClientSession(
+                # How many calls run at once is the pipeline's business; names are kept as long as a book takes.
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=600),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                requote_redirect_url=False,  # a signed address counts byte for byte
+                headers={"User-Agent": f"lineread/{__version__}"},
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
+            )
+            await self._forget_dead_loops()
+        return session
+
+    def __del__(self) -> None:
+        """Close connections that nobody can use any more; aiohttp would complain about them in the log."""
+        for loop, session in self._sessions.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_close_soon, loop, session)
+
+    async def _forget_dead_loops(self) -> None:
+        """Let go of sessions whose loop has ended; aiohttp would complain about them in the log."""
+        for loop in [loop for loop in self._sessions if loop.is_closed()]:
+            session = self._sessions.pop(loop)
+            if session.connector is not None:
+                await session.connector.close()
+
+    def _proxy(self, url: URL) -> str | None:
+        """The proxy that the environment wants for an address.
+
+        aiohttp's own ``trust_env`` would do it in two threads for each call, and would refuse calls to hosts that
+        the user's ``.netrc`` knows, since these already carry our key.
+        """
+        place = (url.scheme, url.host)
+        if place not in self._proxies:
+            self._proxies[place] = _proxy_for(url)
+        return self._proxies[place]
+
+
+class Service(Connections):
     """The service behind one base URL, asked with one key.
 
     Args:
@@ -152,20 +222,15 @@ class Service:
     def __init__(
         self, key: Secret, *, base_url: str, workspace: str | None, streaming: bool, timeouts: Timeouts
     ) -> None:
-        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
-        self._key = key
+        super().__init__(key, workspace=workspace, timeouts=timeouts)
         self._url = _api_url(base_url)
-        self._timeouts = timeouts
-        self._headers = {
+        self._headers |= {
             "Content-Type": "application/json",
             # Not compressed: Base64 of noise-like samples gains little, and a compressor would hold events back.
             "Accept-Encoding": "identity",
         }
         if streaming:
             self._headers |= {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
-        if workspace:
-            self._headers["X-DashScope-WorkSpace"] = workspace
-        self._proxies: dict[tuple[str, str | None], str | None] = {}
         self._under_way: set[_Exchange] = set()
 
     async def replies(self, call: wire.Synthesis) -> AsyncGenerator[wire.Reply, None]:
@@ -178,7 +243,7 @@ class Service:
         request = (await self._session()).post(
             self._url,
             data=call.encode(),
-            headers=self._headers | {"Authorization": f"Bearer {self._key.reveal()}"},
+            headers=self._authorised(),
             allow_redirects=False,  # the key goes to no other address than the one that it was given for
             proxy=self._proxy(self._url),
         )
@@ -277,58 +342,11 @@ class Service:
 
     async def aclose(self) -> None:
         """Close this event loop's connections, and those of loops that have ended. Calls under way end in an error."""
-        await self._forget_dead_loops()
         loop = asyncio.get_running_loop()
         for exchange in tuple(self._under_way):
             if exchange.loop is loop:
                 exchange.hang_up()
-        session = self._sessions.pop(loop, None)
-        if session is not None:
-            await session.close()
-
-    def _hide(self, text: str, said: str) -> str:
-        """What the service says, without the key and the text. No frame keeps the key in a variable on the way."""
-        said = said.replace(self._key.reveal(), "***")
-        return said.replace(text, "…") if len(text) >= HIDEABLE else said
-
-    async def _session(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            session = self._sessions[loop] = aiohttp.ClientSession(
-                # How many calls run at once is the pipeline's business; names are kept as long as a book takes.
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=600),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                requote_redirect_url=False,  # a signed address counts byte for byte
-                headers={"User-Agent": f"lineread/{__version__}"},
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
-            )
-            await self._forget_dead_loops()
-        return session
-
-    def __del__(self) -> None:
-        """Close connections that nobody can use any more; aiohttp would complain about them in the log."""
-        for loop, session in self._sessions.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_close_soon, loop, session)
-
-    async def _forget_dead_loops(self) -> None:
-        """Let go of sessions whose loop has ended; aiohttp would complain about them in the log."""
-        for loop in [loop for loop in self._sessions if loop.is_closed()]:
-            session = self._sessions.pop(loop)
-            if session.connector is not None:
-                await session.connector.close()
-
-    def _proxy(self, url: URL) -> str | None:
-        """The proxy that the environment wants for an address.
-
-        aiohttp's own ``trust_env`` would do it in two threads for each call, and would refuse calls to hosts that
-        the user's ``.netrc`` knows, since these already carry our key.
-        """
-        place = (url.scheme, url.host)
-        if place not in self._proxies:
-            self._proxies[place] = _proxy_for(url)
-        return self._proxies[place]
+        await super().aclose()
 
 
 class _Exchange:

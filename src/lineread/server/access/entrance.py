@@ -1,9 +1,11 @@
 """The entrance: which requests come in at all, and which web pages may read the answers.
 
-Owns four checks, in this order:
+Owns five checks, in this order:
 
     Host          URLs are made from it, so it has to be one. Without keys it has to name this machine: a web page whose
                   own name was made to lead here (DNS rebinding) still shows that name.
+    Origin        Of WebSockets, where there are no keys: any web page can open one, and read it, CORS or not. A page of
+                  another origin has to be allowed by CORS. SDKs show the server's own origin, or none.
     CORS          Off unless asked for. A preflight is answered here and goes no further.
     key           ``Authorization: Bearer``, in both dialects.
     Content-Type  Bodies are JSON and say so. A browser sends that to another origin only after a preflight, so without
@@ -22,7 +24,7 @@ from aiohttp import hdrs, web
 
 from lineread.errors import ConfigError, KeyRefused, LinereadError, MalformedRequest, NotAllowed, TurnedAway
 from lineread.server.sight.visit import visit_of
-from lineread.server.sound.shelf import PLACE
+from lineread.server.sound.signing import PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 #: First parts of the routes that need no key: files, whose URLs are signed, and what tells nothing of anybody's calls.
-OPEN: Final = (PLACE.strip("/"), "healthz", "readyz", "docs", "openapi.json")
+OPEN: Final = ("", PLACE.strip("/"), "healthz", "readyz", "docs", "openapi.json")
 _METHODS: Final = "GET, HEAD, POST"
 #: What pages may read of an answer's head, beyond what they always may.
 _EXPOSED: Final = "Content-Range, Retry-After, X-Request-Id"
@@ -76,6 +78,7 @@ class Entrance:
             TurnedAway: It does not come in.
         """
         self._check_host(request)
+        self._check_origin(request)
         if self._origins and _is_preflight(request):
             return web.Response(status=204)
         if self._keys.configured and not _is_open(request):
@@ -123,6 +126,25 @@ class Entrance:
                 "This server has no keys, so it answers to names of its own machine only.",
                 remedy="Call it by localhost, or start it with --keys FILE, or with the --public-url it is called by.",
             )
+
+    def _check_origin(self, http: web.Request) -> None:
+        origin = http.headers.get(hdrs.ORIGIN)
+        if origin is None or self._keys.configured or hdrs.UPGRADE not in http.headers:
+            return  # a page cannot show a key with a WebSocket
+        if self._origins & {"*", origin} or self._is_own(origin, http):
+            return
+        raise NotAllowed(
+            "This server has no keys, so it takes no session from a web page of another origin.",
+            remedy="Start it with --cors and that origin, if you trust the page.",
+        )
+
+    def _is_own(self, origin: str, http: web.Request) -> bool:
+        """Whether an origin is the server's own, by the name that it was called by or is known by."""
+        scheme, _, place = origin.lower().partition("://")
+        match = _HOST.fullmatch(place)
+        if scheme not in ("http", "https") or match is None:
+            return False
+        return place == http.headers[hdrs.HOST].lower() or match[1] == self._public
 
 
 def is_loopback(name: str) -> bool:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _HEAD: Final = """\
 # The keys of a lineread server's clients, for `lineread serve --keys FILE`. Only their hashes are here.
 # `lineread keys` changes this file, and so may you; a running server takes changes over within a second.
-# Fields: hash, requests_per_minute, characters_per_day, voices, models, expires, disabled.
+# Fields: hash, requests_per_minute, characters_per_day, sessions, voices, models, expires, disabled.
 """
 _TABLE: Final = re.compile(r"\s*\[")
 

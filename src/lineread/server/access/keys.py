@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -37,6 +38,9 @@ LEAST_PLAIN: Final = 16
 _LOOK_EVERY: Final = 1.0
 #: Names are safe as a TOML table, a part of a file's name and a label of a metric.
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_VARIABLE_REMEDY: Final = (
+    f"Write name=key, with commas between; `lineread keys new NAME` makes keys. Or unset {VARIABLE}."
+)
 _HASHED: Final = "sha256:"
 _HASH: Final = re.compile(_HASHED + r"([0-9a-f]{64})")
 _OURS: Final = "lineread_"
@@ -44,6 +48,7 @@ _FIELDS: Final = (
     "hash",
     "requests_per_minute",
     "characters_per_day",
+    "sessions",
     "voices",
     "models",
     "expires",
@@ -62,6 +67,7 @@ class Key:
         digest: SHA-256 of the key.
         requests_per_minute: Most requests for speech in any 60 seconds; None for no limit.
         characters_per_day: Most billed characters that have to be spoken for it in one UTC day; None for no limit.
+        sessions: Most realtime sessions at the same time; None for as many as the server has.
         voices: The voices that it may use; None for all.
         models: The models that it may ask for; None for all.
         expires: When it ceases to be valid; None for never.
@@ -72,6 +78,7 @@ class Key:
     digest: bytes = field(repr=False)
     requests_per_minute: int | None = None
     characters_per_day: int | None = None
+    sessions: int | None = None
     voices: frozenset[str] | None = None
     models: frozenset[str] | None = None
     expires: datetime | None = None
@@ -124,7 +131,10 @@ def from_variable(text: str) -> tuple[Key, ...]:
         ConfigError: It holds none, or something that is none; what it holds is not shown.
     """
     keys: dict[str, Key] = {}
-    for number, entry in enumerate(re.split(r"[\s,]+", text.strip(" \t\r\n,")), 1):
+    entries = [entry for entry in re.split(r"[\s,]+", text) if entry]
+    if not entries:
+        raise ConfigError(f"{VARIABLE} is set, but holds no key.", remedy=_VARIABLE_REMEDY)
+    for number, entry in enumerate(entries, 1):
         name, given, value = entry.partition("=")
         if not given:
             name, value = f"key-{number}", entry
@@ -134,18 +144,17 @@ def from_variable(text: str) -> tuple[Key, ...]:
 
 
 def _variable_digest(name: str, value: str, number: int) -> bytes:
-    remedy = f"Write name=key, with commas between; `lineread keys new NAME` makes keys. Or unset {VARIABLE}."
     if not NAME.fullmatch(name):
-        raise ConfigError(f"Entry {number} of {VARIABLE} has no name of a key.", remedy=remedy)
+        raise ConfigError(f"Entry {number} of {VARIABLE} has no name of a key.", remedy=_VARIABLE_REMEDY)
     match = _HASH.fullmatch(value)
     if match is not None:
         return bytes.fromhex(match[1])
     if value.startswith(_HASHED):
-        raise ConfigError(f"Entry {number} of {VARIABLE} has a hash that is none.", remedy=remedy)
+        raise ConfigError(f"Entry {number} of {VARIABLE} has a hash that is none.", remedy=_VARIABLE_REMEDY)
     if len(value) < LEAST_PLAIN or not (value.isascii() and value.isprintable()):
         raise ConfigError(
             f"The key in entry {number} of {VARIABLE} is too easy to guess, or no client can send it.",
-            remedy=f"It takes {LEAST_PLAIN} ASCII characters or more. {remedy}",
+            remedy=f"It takes {LEAST_PLAIN} ASCII characters or more. {_VARIABLE_REMEDY}",
         )
     return _digest(value)
 
@@ -187,7 +196,7 @@ def read(path: str, *, called: str | None = None) -> dict[str, Key]:
             text = file.read()
     except FileNotFoundError:
         raise ConfigError(
-            f"There is no key file {called or path}.",
+            f"{called or f'The key file {path}'} is not there.",
             remedy="Make it with the first key: lineread keys new NAME --file FILE",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -226,6 +235,7 @@ def _key(name: str, fields: object, source: str) -> Key:
         digest=bytes.fromhex(match[1]),
         requests_per_minute=_limit(place, fields, "requests_per_minute"),
         characters_per_day=_limit(place, fields, "characters_per_day"),
+        sessions=_limit(place, fields, "sessions"),
         voices=_names(place, fields, "voices", _known_voice),
         models=_names(place, fields, "models", _known_model),
         expires=_moment(place, fields.get("expires")),
@@ -325,6 +335,9 @@ class Keyring:
         if not self.configured:
             return "No keys are set: everybody on this machine may speak, with any key or none (--keys FILE sets some)."
         active = sum(key.state == "active" for key in self.all())
+        if not active:
+            make = f"lineread keys new NAME --file {shlex.quote(str(self.path))}"
+            return f"No key is accepted yet, so every call is refused. Make one, which counts at once: {make}"
         sources = [self.path] if self.path else []
         sources += [VARIABLE] if self._given else []
         return f"Clients need one of {active} key{'' if active == 1 else 's'}, from {' and '.join(sources)}."

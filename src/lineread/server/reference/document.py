@@ -83,11 +83,19 @@ class Reference:
 
     def routes(self) -> list[web.RouteDef]:
         """Where it answers."""
-        return [web.get("/openapi.json", self.openapi, name="openapi"), web.get("/docs", self.docs, name="docs")]
+        return [
+            web.get("/openapi.json", self.openapi, name="openapi"),
+            web.get("/docs", self.docs, name="docs"),
+            web.get("/", self.root, name="root"),
+        ]
 
     async def openapi(self, http: web.Request) -> web.Response:
         """The document."""
         return web.Response(text=self._json, content_type="application/json")
+
+    async def root(self, http: web.Request) -> web.Response:
+        """The way to the page, also where a proxy serves all this below a path of its own."""
+        return web.Response(status=302, headers={"Location": "docs"})
 
     async def docs(self, http: web.Request) -> web.Response:
         """The page."""

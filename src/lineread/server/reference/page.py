@@ -21,6 +21,12 @@ code { font: .9em ui-monospace, monospace; background: var(--soft); padding: .1e
 .table { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); }
 td:first-child { white-space: nowrap; } summary { cursor: pointer; margin: .8rem 0; }
+@media (max-width: 40rem) {
+  tr, td { display: block; } th, td:empty { display: none; }
+  tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  td, td:first-child { padding: 0; border: 0; white-space: normal; overflow-wrap: anywhere; }
+  td:nth-child(3):has(code)::before { content: "default: "; } td:nth-child(4)::before { content: "limits: "; }
+}
 """
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from lineread.server.sight.visit import Visit
 
+#: The status of a request that became a session: how long it lasts is up to its client.
+SWITCHED: Final = 101
 #: What `Metrics.text` is.
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 #: From a line that is in the cache to the slowest start of a distant service.
@@ -36,9 +38,19 @@ class Metrics:
         running: Tells how many HTTP requests are being answered.
         speaking: Tells how many of them are requests for speech with a seat, that is: are being spoken.
         seats: How many seats there are.
+        sessions: Tells how many of them are realtime sessions.
+        most_sessions: How many sessions there may be.
     """
 
-    def __init__(self, *, running: Callable[[], int], speaking: Callable[[], int], seats: int) -> None:
+    def __init__(
+        self,
+        *,
+        running: Callable[[], int],
+        speaking: Callable[[], int],
+        seats: int,
+        sessions: Callable[[], int],
+        most_sessions: int,
+    ) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "lineread_requests", "HTTP requests that were answered.", ("dialect", "route", "status"), registry=registry
@@ -82,6 +94,8 @@ class Metrics:
         self._gauge("lineread_requests_in_progress", "HTTP requests that are being answered.", running)
         self._gauge("lineread_speeches_in_progress", "Requests for speech that are being spoken.", speaking)
         self._gauge("lineread_speeches_limit", "Most requests for speech that are spoken at once.", lambda: seats)
+        self._gauge("lineread_sessions_in_progress", "Realtime sessions that are open.", sessions)
+        self._gauge("lineread_sessions_limit", "Most realtime sessions at once.", lambda: most_sessions)
         Gauge("lineread_info", "The release.", ("version",), registry=registry).labels(__version__).set(1)
         ProcessCollector(registry=registry)
 
@@ -106,7 +120,8 @@ class Metrics:
         self._characters.labels(engine, model, cached).inc(visit.characters)
         self._sound.labels(engine, known_voice(visit.voice)).inc(visit.seconds)
         self._first_audio.labels(dialect, engine, cached).observe(visit.first_audio or 0.0)
-        if visit.seconds and not visit.cached and not visit.code:
+        is_session = visit.status == SWITCHED
+        if visit.seconds and not visit.cached and not visit.code and not is_session:
             self._real_time.labels(engine).observe((visit.ended or 0.0) / visit.seconds)
 
     def _gauge(self, name: str, meaning: str, tell: Callable[[], int]) -> None:

@@ -16,6 +16,7 @@ from lineread.server.sight.visit import VISIT, Visit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from lineread.errors import LinereadError
     from lineread.server.desk import Desk
     from lineread.server.sight.journal import Journal
 
@@ -44,8 +45,17 @@ class Tracker:
         self._idle = asyncio.Event()
         self._idle.set()
         self.metrics = Metrics(
-            running=lambda: len(self._running), speaking=lambda: desk.taken, seats=desk.options.max_requests
+            running=lambda: self.running,
+            speaking=lambda: desk.taken,
+            seats=desk.options.max_requests,
+            sessions=lambda: desk.sessions.taken,
+            most_sessions=desk.options.max_sessions,
         )
+
+    @property
+    def running(self) -> int:
+        """HTTP requests that are being answered."""
+        return len(self._running)
 
     def begin(self, http: web.Request) -> Visit:
         """A request is there, and has a route."""
@@ -80,16 +90,21 @@ class Tracker:
             self._idle.set()
 
     def cut(self, http: web.BaseRequest) -> None:
-        """It ends before its answer was sent: the client has left, or the server had to stop."""
+        """It ends before its answer was sent: the client has left, took nothing of it, or the server had to stop."""
         visit = http[VISIT]
         if not visit.code:
             stopped = self._desk.closing and http.transport is not None and not http.transport.is_closing()
-            visit.status, visit.code = (503, "leaving") if stopped else (CLIENT_LEFT, "client_left")
+            left = "slow_reader" if getattr(http.protocol, "slow", False) else "client_left"
+            visit.status, visit.code = (503, "leaving") if stopped else (CLIENT_LEFT, left)
         self.end(http)
 
     def report(self, error: BaseException, visit: Visit) -> None:
         """Something happened that nobody expected."""
         self._journal.report(error, request_id=visit.id, route=visit.route)
+
+    def explain(self, error: LinereadError, visit: Visit) -> None:
+        """Something failed that whoever runs the server can mend, and no client; the error names no path."""
+        self._journal.add("notice", level="error", request_id=visit.id, code=error.code, message=error.message)
 
     async def idle(self) -> None:
         """Wait until no request is running."""

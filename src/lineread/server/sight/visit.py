@@ -37,7 +37,8 @@ class Visit:
         code: The stable code of the error, if there was one.
         upstream: The id that the service behind the engine gave the call, where it told one.
         began: When it came, on the monotonic clock.
-        first_audio: Seconds until the first sound was there; None before that.
+        asked: When its text came, likewise: with it, or later in a session.
+        first_audio: Seconds from its text to the first sound; None before that.
         ended: Seconds until the answer was sent, or given up.
     """
 
@@ -57,13 +58,14 @@ class Visit:
     code: str = ""
     upstream: str = ""
     began: float = field(default_factory=time.monotonic)
+    asked: float = 0.0
     first_audio: float | None = None
     ended: float | None = None
 
     def heard(self) -> None:
         """The first sound is there."""
         if self.first_audio is None:
-            self.first_audio = time.monotonic() - self.began
+            self.first_audio = time.monotonic() - (self.asked or self.began)
 
     def failed(self, error: LinereadError) -> None:
         """It ends with that error."""

@@ -1,8 +1,8 @@
-"""PCM to the bytes of a file format, at a sample rate, as they come.
+"""The body of a response that is sound: sent as it comes, or kept as a whole.
 
-Owns what a response's body is made of, and the finished bodies that are kept in memory. The formats are those of
-``audio.codec``. A body that is sent cannot be taken back, so a streamed WAV says that its length is not known yet,
-which players take; the finished body, where it is kept, has true sizes.
+Owns what was encoded until it is sent, and the finished bodies that are kept in memory. A body that is sent cannot be
+taken back, so a streamed WAV says that its length is not known yet, which players take; the finished body, where it is
+kept, has true sizes.
 """
 
 from __future__ import annotations
@@ -12,37 +12,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lineread.audio.codec import PLAIN, encoder
+from lineread.audio.codec import PLAIN
+from lineread.server.sound.stage import Stage
 
 if TYPE_CHECKING:
-    from lineread.audio.codec import Encoder
+    from collections.abc import Callable
+
     from lineread.speech import Chunk
-
-
-class Resampled:
-    """A speech's samples at another rate; the last few of a piece may come with the next one.
-
-    It reckons with floats: soxr's own integers carry dither, and the same speech cut in other pieces would not be the
-    same sound. However it is cut, the samples are those of the whole, and their number is right to the nearest one.
-    """
-
-    def __init__(self, rate: int, wanted: int) -> None:
-        import soxr  # noqa: PLC0415 - 0.1 s that only another rate has to pay
-
-        self._stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32", quality="HQ")
-
-    def feed(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """The samples that are ready.
-
-        Args:
-            pcm: Some more of the speech.
-            last: Nothing comes after it.
-        """
-        import numpy as np  # noqa: PLC0415 - as above
-
-        resampled = self._stream.resample_chunk(np.frombuffer(pcm, "<i2").astype(np.float32), last=last)
-        samples: bytes = np.clip(np.rint(resampled), -32_768, 32_767).astype("<i2").tobytes()
-        return samples
 
 
 class Encoding:
@@ -56,12 +32,10 @@ class Encoding:
     """
 
     def __init__(self, form: str, sample_rate: int | None = None, *, samples: int | None = None, keep: int = 0) -> None:
-        self._form = form
-        self._wanted = sample_rate
-        self._samples = samples
         self._body = _Body(keep)
-        self._encoder: Encoder | None = None
-        self._resampled: Resampled | None = None
+        self._stage = Stage(form, self._body, sample_rate, samples=samples)
+        self._wanted = sample_rate
+        self._plain = form in PLAIN
 
     @property
     def whole(self) -> bytes | None:
@@ -70,38 +44,19 @@ class Encoding:
 
     async def feed(self, chunk: Chunk) -> bytes:
         """What can be sent once that chunk is there."""
-        if self._is_plain(chunk.sample_rate):
-            return self._write(chunk)
-        return await asyncio.to_thread(self._write, chunk)
+        self._plain = self._plain and self._wanted in (None, chunk.sample_rate)
+        return await self._after(self._stage.write, chunk)
 
     async def finish(self) -> bytes:
         """What is left to send after the last chunk."""
-        if self._encoder is None or (self._form in PLAIN and self._resampled is None):
-            return self._close()
-        return await asyncio.to_thread(self._close)
+        return await self._after(self._stage.close)
 
-    def _is_plain(self, rate: int) -> bool:
-        """There is nothing to do that would keep an event loop waiting."""
-        return self._form in PLAIN and self._wanted in (None, rate)
-
-    def _write(self, chunk: Chunk) -> bytes:
-        if self._encoder is None:
-            self._encoder = self._begun(chunk.sample_rate)
-        self._encoder.write(chunk.pcm if self._resampled is None else self._resampled.feed(chunk.pcm))
-        return self._body.taken()
-
-    def _begun(self, rate: int) -> Encoder:
-        wanted = self._wanted or rate
-        if wanted != rate:
-            self._resampled = Resampled(rate, wanted)
-        return encoder(self._form, self._body, wanted, samples=self._samples if wanted == rate else None)
-
-    def _close(self) -> bytes:
-        if self._encoder is None:
-            return b""
-        if self._resampled is not None:
-            self._encoder.write(self._resampled.feed(b"", last=True))
-        self._encoder.close()
+    async def _after(self, work: Callable[..., None], *arguments: Chunk) -> bytes:
+        """What can be sent after that work, which a thread does where it would keep the event loop waiting."""
+        if self._plain:
+            work(*arguments)
+        else:
+            await asyncio.to_thread(work, *arguments)
         return self._body.taken()
 
 

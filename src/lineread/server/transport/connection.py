@@ -34,9 +34,12 @@ class Connection(web.RequestHandler):
         doors: Answers what goes wrong.
         stalled: Watches how its client takes the answers.
         options: The bounds.
+
+    Attributes:
+        slow: It is gone because its client took nothing for too long.
     """
 
-    __slots__ = ("_doors", "_most", "_opening", "_server", "_stalled", "_wire")
+    __slots__ = ("_doors", "_most", "_opening", "_server", "_stalled", "_wire", "slow")
 
     def __init__(self, server: web.Server, doors: Doors, stalled: Stalled, options: Options) -> None:
         super().__init__(
@@ -53,6 +56,7 @@ class Connection(web.RequestHandler):
         self._most = options.max_connections
         self._opening = b""
         self._wire: asyncio.BaseTransport | None = None
+        self.slow = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connects."""
@@ -65,7 +69,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone."""
         if self._wire is not None:
-            self._stalled.forget(self._wire)
+            self.slow = self._stalled.forget(self._wire) or isinstance(exc, TimeoutError)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -95,7 +99,8 @@ class Connection(web.RequestHandler):
         resp = self._doors.dressed(request, resp)
         try:
             resp, reset = await super().finish_response(request, resp, start_time)
-        except BaseException:
+        except BaseException as error:
+            self.slow |= isinstance(error, TimeoutError)  # the kernel's, of a file that it sends
             self._doors.cut(request)
             raise
         if reset:
@@ -123,9 +128,9 @@ class Stalled:
         """Look at this one from now on."""
         self._seen[transport] = (0, 0.0)
 
-    def forget(self, transport: asyncio.BaseTransport) -> None:
-        """It is gone."""
-        self._seen.pop(transport, None)
+    def forget(self, transport: asyncio.BaseTransport) -> bool:
+        """It is gone; whether it was cut here."""
+        return self._seen.pop(transport, None) is None
 
     async def run(self) -> None:
         """Look at all of them again and again."""
@@ -142,6 +147,7 @@ class Stalled:
             if not size or size != left:
                 self._seen[transport] = (size, now)
             elif now - since >= self._patience:
+                del self._seen[transport]
                 transport.abort()
 
 

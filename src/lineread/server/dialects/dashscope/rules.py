@@ -70,7 +70,7 @@ def _model(name: str) -> Model:
 def _voice(name: str, model: Model, *, strict: bool) -> str:
     """The voice as the service spells it, if the model has it. A voice of the user's own is left to the engine."""
     voices = catalogue.load().voices
-    own = next((family for family in catalogue.CUSTOM_FAMILIES if name.startswith(f"qwen-tts-{family}-")), None)
+    own = catalogue.custom_family(name)
     if model.custom and own in (None, model.voices) and name.casefold() not in map(str.casefold, voices):
         return name
     if model.custom or own:

@@ -78,9 +78,10 @@ class OpenAI:
 
     async def speech(self, http: web.Request) -> web.StreamResponse:
         """``audio/speech``: a text, spoken."""
-        asked = wire.decode(await http.read(), strict=self._desk.options.strict)
+        strict = self._desk.options.strict
+        asked = wire.decode(await http.read(), strict=strict)
         reply: _Reply = _Events(http) if asked.events else _Audio(http, asked.form)
-        async with self._desk.order(visit_of(http), names.translated(asked.request)) as order:
+        async with self._desk.order(visit_of(http), names.translated(asked.request, strict=strict)) as order:
             key = f"{order.job.plan.key} {asked.form} {asked.sample_rate or ''}"
             kept = self._bodies.get(key)
             if kept is not None:

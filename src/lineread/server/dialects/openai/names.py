@@ -13,33 +13,48 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineread import catalogue
 from lineread.errors import ModelError
+from lineread.wire.body import FieldError
 
 if TYPE_CHECKING:
     from lineread.speech import Request
 
-#: What the ids of the user's own voices begin with.
-_CUSTOM: Final = tuple(f"qwen-tts-{family}-" for family in catalogue.CUSTOM_FAMILIES)
+#: What is meant where a request names no model: OpenAI's current one, which follows instructions.
+_DEFAULT_MODEL: Final = "gpt-4o-mini-tts"
 
 
-def translated(request: Request) -> Request:
-    """A request with Qwen's names, whichever it had. A voice that nobody knows is left for the engine to refuse.
+def translated(request: Request, *, strict: bool) -> Request:
+    """A request with Qwen's names, whichever it had, and without an instruction that its model would not follow.
+
+    It names a model in any case. A voice that nobody knows is left for the engine to refuse.
+
+    Args:
+        request: What a client asked for.
+        strict: Refuse an instruction that its model would not follow.
 
     Raises:
         ModelError: There is no such model.
+        FieldError: The instruction is refused.
     """
     voice = catalogue.openai_voice(request.voice)
-    return replace(request, model=_model(request), voice=request.voice if voice is None else voice.voice)
+    model = _model(request)
+    if strict and request.instruction and not model.instructions:
+        raise FieldError("instructions", "unsupported_value", f"{model.id} ignores it; only instruct models follow it.")
+    return replace(
+        request,
+        model=model.id,
+        voice=request.voice if voice is None else voice.voice,
+        instruction=request.instruction if model.instructions else None,
+    )
 
 
-def _model(request: Request) -> str | None:
-    if request.model is None:
-        return None
-    known = catalogue.openai_model(request.model)
+def _model(request: Request) -> catalogue.Model:
+    models = catalogue.load().models
+    known = catalogue.openai_model(request.model or _DEFAULT_MODEL)
     if known is None:
-        return catalogue.model(request.model).id
-    if request.voice.startswith(_CUSTOM):
-        return None  # a voice of the user's own brings its model along
-    return known.instruct_model if request.instruction else known.model
+        return catalogue.model(request.model or "")
+    if family := catalogue.custom_family(request.voice):  # a voice of the user's own brings its model along
+        return next(each for each in models.values() if each.transport == "http" and each.voices == family)
+    return models[known.instruct_model if request.instruction else known.model]
 
 
 def models() -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""The normalized call over a session: a text or its pieces in, Base64 out.
+
+Owns the normalized response. Writing and reading go on at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lineread import _sync, sinks
+from lineread.errors import NoAudio, OptionError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Iterator
+
+    from lineread.live.session import FinishReason, Live, Session
+    from lineread.results import Tally
+    from lineread.speech import Chunk
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Realtime:
+    """What a session has said.
+
+    Attributes:
+        chunks: Its sound, in order.
+        sample_rate: Samples a second.
+        finish_reason: ``stop``: all was spoken. ``cancelled``: it was told to fall silent.
+        tally: What the chunks add up to: engine, model, billed characters.
+    """
+
+    chunks: list[Chunk]
+    sample_rate: int
+    finish_reason: FinishReason
+    tally: Tally
+
+    @property
+    def audio_base64_pcm_chunks(self) -> list[str]:
+        """The samples of each chunk as Base64: signed 16-bit little-endian, one channel."""
+        return [chunk.audio_base64_pcm for chunk in self.chunks if chunk.pcm]
+
+    @property
+    def pcm(self) -> bytes:
+        """The whole audio."""
+        return b"".join(chunk.pcm for chunk in self.chunks)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of audio."""
+        return self.tally.duration
+
+    def save(self, path: str | os.PathLike[str]) -> str:
+        """Write an audio file, whose suffix names the format, and return its path.
+
+        Raises:
+            OutputError: It cannot be written there.
+            OptionError: The suffix names no format.
+        """
+        with sinks.open_file(path, "", "wav", self.sample_rate) as sink:
+            sink.write(self.pcm)
+        return sink.path
+
+    def to_dict(self) -> dict[str, object]:
+        """The normalized response: ``audio_base64_pcm_chunks``, ``sample_rate``, ``finish_reason``."""
+        return {
+            "audio_base64_pcm_chunks": self.audio_base64_pcm_chunks,
+            "sample_rate": self.sample_rate,
+            "finish_reason": self.finish_reason,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Realtime {self.duration:.2f} s, {self.tally.engine}>"
+
+
+async def speak(live: Live, text: str | Iterable[str] | AsyncIterable[str]) -> Realtime:
+    """Say a text, or its pieces as they come.
+
+    Raises:
+        LinereadError: See ``lineread.errors``.
+    """
+    await _sync.on_event_loop()
+    pieces = _pieces(text)
+    async with live as session:
+        writing = asyncio.create_task(_write(session, pieces))
+        try:
+            chunks = [chunk async for chunk in session]
+            await writing
+        finally:
+            writing.cancel()
+    if not any(chunk.pcm for chunk in chunks):
+        raise NoAudio("No audio came for the text.", remedy="Give some words to speak.")
+    return Realtime(chunks, session.sample_rate, session.finish_reason or "stop", session.tally)
+
+
+async def _write(session: Session, pieces: AsyncIterator[str]) -> None:
+    try:
+        async for piece in pieces:
+            await session.write(piece)
+        await session.end()
+    except BaseException:
+        await session.aclose()  # the reader must not wait for what does not come
+        raise
+
+
+async def _pieces(text: str | Iterable[str] | AsyncIterable[str]) -> AsyncIterator[str]:
+    if isinstance(text, str):
+        yield text
+    elif isinstance(text, AsyncIterable):
+        async for piece in text:
+            yield piece
+    elif isinstance(text, Iterable):
+        source = iter(text)
+        while (following := await asyncio.to_thread(_next, source)) is not None:
+            yield following
+    else:
+        raise OptionError(f"text is a {type(text).__name__}.", remedy="Give a string, or something that yields some.")
+
+
+def _next(source: Iterator[str]) -> str | None:
+    return next(source, None)

@@ -1,0 +1,393 @@
+"""Sessions of the library: text in, sound out, at the same time. The engine is the fake one; see ears for sound."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lineread import tts
+from lineread.client import Client
+from lineread.engines.fake import Act, Fake
+from lineread.errors import (
+    LinereadError,
+    NoAudio,
+    OptionError,
+    RequestError,
+    ServiceFailed,
+    TextError,
+    TimedOut,
+    VoiceError,
+)
+from lineread.live import local
+from lineread.speech import Chunk, LiveRequest
+from live.helpers import TALK, Listener, live, say
+
+cuts = st.lists(st.integers(0, len(TALK)), max_size=30).map(sorted)
+
+
+def chopped(text: str, places: list[int]) -> list[str]:
+    bounds = [0, *places, len(text)]
+    return [text[start:end] for start, end in pairwise(bounds)]
+
+
+@given(cuts)
+@settings(max_examples=40)
+async def test_every_word_is_heard_once_however_the_text_comes(places: list[int]) -> None:
+    """Words come whole, in order, once; the sound is the same to the sample; offsets leave no gap."""
+    async with live() as session:
+        listener = await say(session, chopped(TALK, places))
+    assert listener.words(TALK) == TALK.split()
+    reached = 0
+    for chunk in listener.chunks:
+        assert chunk.offset == reached
+        reached += chunk.samples
+    assert [chunk.final for chunk in listener.chunks].count(True) >= 1
+    assert listener.chunks[-1].final
+    assert session.finish_reason == "stop"
+    assert session.heard().text == TALK
+
+
+async def test_the_sound_does_not_depend_on_the_pieces() -> None:
+    """A text letter by letter sounds as it does at once."""
+    sounds = []
+    for pieces in ([TALK], list(TALK)):
+        async with live() as session:
+            listener = await say(session, pieces)
+        sounds.append(b"".join(chunk.pcm for chunk in listener.chunks))
+    assert sounds[0] == sounds[1]
+
+
+@given(st.data())
+@settings(max_examples=40)
+async def test_no_chunk_comes_after_a_cancel(data: st.DataObject) -> None:
+    """Whenever it is called, nothing written before is heard after; what is written then is, to its last word."""
+    engine = Fake(otherwise=Act(chunks=4, delay=0.001, pace=0.0005))
+    async with live(engine) as session:
+        listener = Listener(session)
+        await session.write(TALK[: data.draw(st.integers(0, len(TALK)))])
+        for _ in range(data.draw(st.integers(0, 40))):
+            await asyncio.sleep(0.0005)
+        await session.cancel()
+        heard = len(listener.chunks)
+        before = session.heard()
+        await asyncio.sleep(0.01)
+        assert len(listener.chunks) == heard
+        written = len(session._hearing._text(0, 10_000)) + session._hearing._base
+        await session.write("Something else, now.")
+        await session.end()
+        await listener.task
+    after = listener.chunks[heard:]
+    assert all(chunk.span[0] >= written for chunk in after)
+    assert sum(len(chunk.words) for chunk in after) == 3
+    assert session.heard().text == f"{before.text} Something else, now.".strip()
+
+
+async def test_a_session_can_be_cancelled_from_its_reader() -> None:
+    """Whoever hears something and calls cancel in the same loop hears nothing more of it."""
+    async with live() as session:
+        await session.write(TALK)
+        count = 0
+        async for _ in session:
+            count += 1
+            await session.cancel()
+            await session.end()
+        assert count == 1
+    assert session.finish_reason == "cancelled"
+
+
+async def test_what_was_heard_is_known_to_the_word() -> None:
+    """Up to any second, the text that was spoken by then: whole words, growing, exact."""
+    async with live() as session:
+        listener = await say(session, [TALK])
+    words = [word for chunk in listener.chunks for word in chunk.words]
+    for word in words:
+        heard = session.heard(word.end + 1e-6)
+        assert heard.exact
+        assert heard.end == word.span[1]
+        assert heard.text == TALK[: word.span[1]]
+    assert session.heard(0.0).text == ""
+    assert session.heard(1e9).text == TALK
+
+
+class Wordless(Fake):
+    """A fake that does not know when it speaks which word."""
+
+    async def stream(self, segment: object) -> AsyncIterator[Chunk]:  # type: ignore[override]
+        from dataclasses import replace
+
+        async for chunk in super().stream(segment):  # type: ignore[arg-type]
+            yield replace(chunk, words=())
+
+
+async def test_without_word_times_it_is_reckoned_and_said() -> None:
+    """Then what was heard is in step with the sound, cut between words, and not called exact."""
+    async with live(Wordless()) as session:
+        await say(session, [TALK])
+    ends = [session.heard(second / 10).end for second in range(int(session.tally.duration * 10))]
+    assert ends == sorted(ends)
+    assert not session.heard(2.0).exact
+    assert session.heard(2.0).text.split() == TALK.split()[: len(session.heard(2.0).text.split())]
+
+
+async def test_commit_mode_waits_for_the_commit() -> None:
+    """Nothing is spoken before it; each commit is one response; what was cleared is never heard."""
+    engine = Fake()
+    request = LiveRequest("Cherry", mode="commit")
+    async with live(engine, request) as session:
+        listener = Listener(session)
+        await session.write("One sentence. Another one.")
+        await asyncio.sleep(0.02)
+        assert not engine.calls
+        await session.commit()
+        await session.write(" Never this.")
+        await session.clear()
+        await session.write(" But this.")
+        await session.commit()
+        await session.end()
+        await listener.task
+    assert [chunk.final for chunk in listener.chunks].count(True) == 2
+    text = "One sentence. Another one. Never this. But this."
+    assert listener.words(text) == ["One", "sentence.", "Another", "one.", "But", "this."]
+
+
+async def test_a_response_ends_when_all_was_spoken() -> None:
+    """Without a commit, the listener is told when there is nothing left; the next text begins another response."""
+    async with live() as session:
+        listener = Listener(session)
+        await session.write("A sentence that is whole. \n\n🙂 ")
+        await listener.until(lambda chunks: bool(chunks) and chunks[-1].final)
+        await session.write("Another one.")
+        await session.end()
+        await listener.task
+    assert [chunk.final for chunk in listener.chunks].count(True) == 2
+
+
+async def test_a_writer_waits_for_a_slow_reader() -> None:
+    """Text that is far ahead of the listener waits with its writer, and memory holds no more than that."""
+    engine = Fake()
+    async with live(engine) as session:
+        reading = asyncio.Event()
+
+        async def read() -> None:
+            async for _ in session:
+                await reading.wait()
+
+        reader = asyncio.create_task(read())
+        written = 0
+
+        async def write() -> None:
+            nonlocal written
+            for _ in range(500):
+                await session.write(TALK + " ")
+                written += len(TALK) + 1
+
+        writer = asyncio.create_task(write())
+        await asyncio.sleep(0.1)
+        assert not writer.done()
+        assert written <= local.MOST_UNHEARD + 2 * len(TALK)
+        reading.set()
+        async with asyncio.timeout(30):
+            await writer
+        await session.end()
+        await reader
+
+
+async def test_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that forgot to read is told so; it does not hang."""
+    monkeypatch.setattr(local, "PATIENCE", 0.05)
+    async with live() as session:
+        await session.write(TALK * (local.MOST_UNHEARD // len(TALK) + 2))
+        with pytest.raises(TimedOut, match="nobody reads"):
+            await session.write(TALK)
+
+
+async def test_a_voice_that_fails() -> None:
+    """The reader gets the error, after what was spoken before it; the writer gets it with the next word."""
+    engine = Fake([Act(), ServiceFailed("broken")])
+    async with live(engine) as session:
+        listener = Listener(session)
+        await session.write("The first one is fine. The second is not. ")
+        await session.write("And a third. ")
+        with pytest.raises(ServiceFailed):
+            await listener.task
+        assert listener.words("The first one is fine.") == ["The", "first", "one", "is", "fine."]
+        with pytest.raises(ServiceFailed):
+            await session.write("Hello?")
+
+
+async def test_text_that_cannot_be_spoken_is_its_writers_matter() -> None:
+    """The machine's voice refuses what is not English where it is written, and speaks the rest."""
+    async with Client(engine="builtin", cache=False).live(LiveRequest("Cherry")) as session:
+        listener = Listener(session)
+        with pytest.raises(TextError):
+            await session.write("这是中文，它不会说。Then English again. ")
+        await session.end()
+        await listener.task
+    assert session.heard().text.strip() == "Then English again."
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (LiveRequest("Chery"), VoiceError),
+        (LiveRequest("Cherry", language_type="Klingon"), OptionError),
+        (LiveRequest("Cherry", sample_rate=1), OptionError),
+        (LiveRequest("Cherry", mode="sometimes"), OptionError),  # type: ignore[arg-type]
+        (LiveRequest("Cherry", enable_tn="yes"), OptionError),  # type: ignore[arg-type]
+        (LiveRequest("Cherry", language_type="Chinese"), LinereadError),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_is_wrong_is_said_before_it_is_opened(request_: LiveRequest, error: type[Exception]) -> None:
+    """A session that cannot be is refused when it is asked for, not with its first word."""
+    with pytest.raises(error):
+        Client(engine="builtin", cache=False).live(request_)
+
+
+async def test_after_the_end() -> None:
+    """There is no more to write then; ending twice is no mistake, and neither is closing."""
+    async with live() as session:
+        await session.end()
+        await session.end()
+        with pytest.raises(RequestError, match="no more text"):
+            await session.write("Hello.")
+        assert [chunk async for chunk in session] == []
+    await session.aclose()
+    assert session.finish_reason == "stop"
+
+
+async def test_leaving_waits_for_whoever_still_listens() -> None:
+    """A writer that has ended may leave the block at once: another task hears all of it."""
+    async with live(Fake(otherwise=Act(delay=0.01))) as session:
+        listener = Listener(session)
+        await session.write(TALK)
+        await session.end()
+    assert listener.words(TALK) == TALK.split()
+
+
+async def test_leaving_by_an_error_waits_for_nobody() -> None:
+    """The reader is released, and the work is stopped."""
+    engine = Fake(otherwise=Act(delay=30))
+    listeners = []
+
+    async def broken() -> None:
+        async with live(engine) as session:
+            listeners.append(Listener(session))
+            await session.write(TALK)
+            await asyncio.sleep(0.05)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await broken()
+    async with asyncio.timeout(5):
+        await listeners[0].task
+    assert engine.running == 0
+
+
+async def test_another_sample_rate() -> None:
+    """Chunks come at the rate that was asked for, without a gap, and as long as at the voice's own."""
+    durations = []
+    for rate in (24_000, 16_000, 48_000):
+        async with live(request=LiveRequest("Cherry", sample_rate=rate)) as session:
+            listener = await say(session, [TALK])
+        assert {chunk.sample_rate for chunk in listener.chunks} == {rate}
+        durations.append(sum(chunk.duration for chunk in listener.chunks))
+    assert durations[1] == pytest.approx(durations[0], abs=0.001)
+    assert durations[2] == pytest.approx(durations[0], abs=0.001)
+
+
+async def test_a_sentence_that_does_not_end_is_spoken_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that falls silent in the middle of a sentence is heard up to there after a while."""
+    monkeypatch.setattr(local, "QUIET", 0.02)
+    monkeypatch.setattr(local, "LONG_QUIET", 0.05)
+    async with live() as session:
+        listener = Listener(session)
+        await session.write(text := "This sentence has no end but")
+        words = ["This", "sentence", "has", "no", "end", "but"]
+        await listener.until(lambda _: listener.words(text) == words)
+        await session.end()
+        await listener.task
+
+
+def test_threads() -> None:
+    """The synchronous twin: one thread writes, another one reads, to the last word."""
+    with live() as session:
+
+        def write() -> None:
+            for word in TALK.split(" "):
+                session.write(word + " ")
+            session.end()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        chunks = list(session)
+        writer.join()
+    assert [TALK[slice(*word.span)] for chunk in chunks for word in chunk.words] == TALK.split()
+    assert session.heard().text.strip() == TALK
+    assert session.finish_reason == "stop"
+
+
+def test_threads_and_a_cancel() -> None:
+    """Another thread falls silent for good: the reader ends when the session is left."""
+    with live(Fake(otherwise=Act(chunks=10, pace=0.01))) as session:
+        session.write(TALK)
+        next(iter(session))
+        session.cancel()
+        session.write("New.")
+        session.end()
+        rest = list(session)
+    assert sum(len(chunk.words) for chunk in rest) == 1
+
+
+def _letters() -> Iterator[str]:
+    yield from TALK
+
+
+async def _words() -> AsyncIterator[str]:
+    for word in TALK.split(" "):
+        yield word + " "
+
+
+def test_the_normalized_call() -> None:
+    """``tts.realtime`` gives exactly the promised fields, for a text and for its pieces."""
+    whole = tts.realtime(TALK, "Cherry", engine="fake")
+    assert list(whole.to_dict()) == ["audio_base64_pcm_chunks", "sample_rate", "finish_reason"]
+    assert whole.finish_reason == "stop"
+    assert tts.realtime(_letters(), "Cherry", engine="fake").pcm == whole.pcm
+
+
+async def test_the_normalized_call_for_callers_with_an_event_loop() -> None:
+    """Its twin takes an asynchronous stream of texts as well."""
+    spoken = await tts.arealtime(_words(), "Cherry", engine="fake", sample_rate=16_000)
+    assert spoken.sample_rate == 16_000
+    assert spoken.duration > 1
+
+
+@pytest.mark.parametrize(("text", "error"), [("", NoAudio), ([], NoAudio), (7, OptionError), ([7], OptionError)])
+def test_nothing_to_say(text: object, error: type[Exception]) -> None:
+    """A text that is none is an error, not silence and not a hang."""
+    with pytest.raises(error):
+        tts.realtime(text, "Cherry", engine="fake")  # type: ignore[arg-type]
+
+
+def test_a_source_that_fails() -> None:
+    """An error of whoever writes the text reaches the caller as it is."""
+
+    def broken() -> Iterator[str]:
+        yield "Hello. "
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        tts.realtime(broken(), "Cherry", engine="fake")
+
+
+def test_an_unknown_argument() -> None:
+    """It is refused with a hint."""
+    with pytest.raises(OptionError, match="mode"):
+        tts.live("Cherry", mod="commit")  # type: ignore[call-arg]
