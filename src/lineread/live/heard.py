@@ -8,6 +8,7 @@ Of what lies long back only the text is kept: an hour of speech is some fifty ki
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -47,6 +48,7 @@ class _Said:
     end: float
     text: str = ""
     whole: bool = False
+    cut: bool = False
     words: list[Word] = field(default_factory=list)
 
 
@@ -69,9 +71,11 @@ class Hearing:
         start = chunk.offset / chunk.sample_rate
         end = start + (chunk.samples - chunk.pause) / chunk.sample_rate
         said = self._said[-1] if self._said else None
-        if said is None or said.whole or chunk.span[0] >= said.at + len(said.text):  # or the last one was cancelled
+        if said is None or said.whole or said.cut or chunk.span[0] >= said.at + len(said.text):
             if chunk.samples == 0:
                 return
+            if said is not None:
+                said.whole = not said.cut
             said = _Said(self._space(chunk.span[0]), start, end)
             self._said.append(said)
         said.text = self._text(said.at, chunk.span[1])
@@ -80,6 +84,11 @@ class Hearing:
         if chunk.facts is not None or chunk.final:
             said.whole = True
             self._forget(chunk.span[1], end)
+
+    def cancelled(self) -> None:
+        """What was delivered last is not gone on with."""
+        if self._said:
+            self._said[-1].cut = not self._said[-1].whole
 
     def at(self, seconds: float) -> Heard:
         """What was spoken by that second."""
@@ -113,8 +122,9 @@ class Hearing:
         self._written = [rest]
         while self._said and self._said[0].end < end - KEPT:
             said = self._said.popleft()
-            self._past += said.text
-            self._past_end = (said.at + len(said.text), said.end)
+            text, _ = _part(said, math.inf)
+            self._past += text
+            self._past_end = (said.at + len(text), said.end)
 
 
 def _part(said: _Said, seconds: float) -> tuple[str, bool]:
@@ -135,4 +145,4 @@ def _even(text: str, share: float) -> str:
     if cut < len(text) and text[cut].isascii() and text[cut].isalnum():
         while cut and text[cut - 1].isascii() and text[cut - 1].isalnum():
             cut -= 1
-    return text[:cut]
+    return text[:cut].rstrip() if cut < len(text) else text

@@ -117,6 +117,7 @@ class Session:
         """Fall silent: no chunk of what was written so far comes after this has returned. The session goes on."""
         self._cancelled = True
         await self._link.cancel()
+        self._hearing.cancelled()
 
     async def end(self) -> None:
         """Say that no more text comes. The chunks end with what was written."""
