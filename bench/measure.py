@@ -39,7 +39,7 @@ class Row:
         peer: What was done on the other side.
         theirs: Its samples; each was taken right beside ours of the same index.
         reach: The most that the ratio may be; None for a figure that only informs.
-        unit: ``s`` or ``B``.
+        unit: ``s``, ``B``, or nothing for a count.
     """
 
     measure: str

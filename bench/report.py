@@ -80,6 +80,8 @@ def _verdict(row: Row) -> str:
 def _figure(value: float, unit: str) -> str:
     if unit == "B":
         return f"{value / 1e6:.1f} MB"
+    if not unit:
+        return f"{value:.0f}"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 

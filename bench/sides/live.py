@@ -138,7 +138,7 @@ class Crowd:
     Args:
         url: The server.
         sessions: How many at once.
-        seconds: How long each listens.
+        seconds: How long it takes until all have come, and how long all of them then listen.
     """
 
     def __init__(self, *, url: str, sessions: int, seconds: float) -> None:
@@ -169,7 +169,7 @@ class Crowd:
 
     async def _one(self, http: Any, number: int) -> tuple[float, float]:
         """Seconds to the first sound, and seconds for which the listener had to wait for more."""
-        await asyncio.sleep(number * self._seconds / 4 / self._sessions)  # they do not all come at once
+        await asyncio.sleep(number * self._seconds / self._sessions)  # they come one after the other
         sentences = _sentences(number, self._round)
         first = dry = 0.0
         async with http.ws_connect(self._url, autoping=True) as socket:
@@ -178,7 +178,7 @@ class Crowd:
             await socket.send_str(_append(CLAUSE + AFTER.format(number)))
             await socket.send_str(_append(next(sentences)))
             sound = written = 0.0
-            end = begin + self._seconds
+            end = begin + 2 * self._seconds - number * self._seconds / self._sessions
             while (now := time.perf_counter()) < end:
                 in_hand = begin + first + dry + sound - now if first else IN_HAND
                 if in_hand + max(0.0, written - sound) < IN_HAND:
@@ -202,7 +202,7 @@ def _sentences(number: int, round_: int) -> Iterator[str]:
     place = number * 7 + round_
     while True:
         place += 1
-        yield f"Part {place} of {number}. {SENTENCES[place % len(SENTENCES)]}"
+        yield f"Number {number} says: {SENTENCES[place % len(SENTENCES)]}"
 
 
 def _append(text: str) -> str:

@@ -117,6 +117,7 @@ class Segment:
         start: First character of the piece in the request's text.
         end: One past its last character. The pieces join to exactly the text.
         pause: Seconds of silence that the punctuation after it asks for.
+        due: When a listener will want to hear it, on the monotonic clock; 0 is as soon as it can be.
     """
 
     request: Request
@@ -124,6 +125,7 @@ class Segment:
     start: int
     end: int
     pause: float = 0.0
+    due: float = 0.0
 
     @property
     def span(self) -> Span:

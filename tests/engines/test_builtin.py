@@ -304,12 +304,36 @@ async def test_closed_while_it_speaks(engine: Builtin) -> None:
     await passing.aclose()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_child_speaks_on_its_own() -> None:
+    """After a line in the parent a child of `os.fork` speaks the same bytes, also one forked while others speak."""
+    done = python(
+        "import os, threading, warnings\n"
+        "from lineread import Client, Request\n"
+        "warnings.simplefilter('ignore', DeprecationWarning)\n"  # fork with threads, which is the point
+        "line = Request('Hello there.', 'Cherry')\n"
+        "with Client(engine='builtin', cache=False) as client:\n"
+        "    said = client.generate(line).pcm\n"
+        "    busy = threading.Thread(target=client.generate, args=(Request('One two three. ' * 20, 'Cherry'),))\n"
+        "    busy.start()\n"
+        "    children = []\n"
+        "    for _ in range(3):\n"
+        "        if not (child := os.fork()):\n"
+        "            os._exit(0 if client.generate(line).pcm == said else 1)\n"
+        "        children.append(child)\n"
+        "    print([os.waitpid(child, 0)[1] for child in children])\n"
+        "    busy.join()\n",
+        timeout=60,
+    )
+    assert (done.stdout.strip(), done.stderr) == (b"[0, 0, 0]", b"")
+
+
 async def test_an_iterator_that_is_not_read_does_nothing(engine: Builtin) -> None:
     """A stream that is closed before its first chunk was asked for starts no work."""
     unused = Builtin()
     async with aclosing(unused.stream(segment(engine))):
         pass
-    assert unused._threads is None
+    assert unused._crew is None
 
 
 async def _fails(engine: Builtin) -> LinereadError:

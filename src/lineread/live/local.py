@@ -12,6 +12,7 @@ written has been spoken.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,8 @@ QUIET: Final = 0.25
 LONG_QUIET: Final = 1.0
 #: Most characters that wait to be heard before a writer has to: five minutes of speech.
 MOST_UNHEARD: Final = 5000
+#: Seconds that a character takes to say, rather too few: English has some fifteen in a second.
+PACE: Final = 1 / 18
 #: Seconds that a writer waits for a reader.
 PATIENCE: Final = 10.0
 #: Stands for the text to come, to learn whether voice, model and language are such that it can be spoken.
@@ -74,6 +77,7 @@ class Local(Link):
         self._over: LinereadError | None = None
         self._quiet: asyncio.TimerHandle | None = None
         self._cancels = 0
+        self._sounds_until = 0.0
         self._reading = False
 
     async def open(self) -> None:
@@ -109,6 +113,7 @@ class Local(Link):
         """As :meth:`Link.cancel`."""
         self._cancels += 1
         self._forget()
+        self._sounds_until = 0.0
         self._placing.break_off()
         await self._conveyor.stop()
 
@@ -127,7 +132,9 @@ class Local(Link):
             while (step := await self._conveyor.next()) is not None:
                 if isinstance(step, Piece):
                     async for chunk in step.chunks():
-                        yield self._placing.place(chunk, step)
+                        placed = self._placing.place(chunk, step)
+                        self._sounds_until = max(self._sounds_until, time.monotonic()) + placed.duration
+                        yield placed
                     if not self._conveyor.drop(step):
                         continue  # it was stopped
                 ends = isinstance(step, End) or step.ends_response or self._drained
@@ -184,8 +191,12 @@ class Local(Link):
             except RequestError as error:
                 self._refused = self._refused or error
             else:
-                segment = Segment(request, 0, 0, len(request.text), piece.pause)
+                segment = Segment(request, 0, 0, len(request.text), piece.pause, self._wanted())
                 self._conveyor.add(Piece(segment, piece.start, piece.end))
+
+    def _wanted(self) -> float:
+        """When the listener will have heard what comes before the next piece, if sound is played as it comes."""
+        return max(self._sounds_until, time.monotonic()) + self._conveyor.characters * PACE / self._asked.rate
 
     def _forget(self) -> None:
         """Drop the text that nobody has begun to speak."""

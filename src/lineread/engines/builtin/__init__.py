@@ -7,6 +7,7 @@ one speaker into a cast. No key, no network.
     english     refuses what is not English
     cast        what a stand-in is, how a request is read
     package     the installed hibari-tts: place, version, files
+    crew        threads that do what is wanted soonest first
     loading     loads the rest, when something has to be spoken anew:
     tables      hibari's word tables, opened without parsing them
     spelling    signs in words, where hibari would say nothing
@@ -22,8 +23,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+import weakref
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue
@@ -35,8 +39,8 @@ from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
-    from concurrent.futures import ThreadPoolExecutor
 
+    from lineread.engines.builtin.crew import Crew
     from lineread.engines.builtin.speaker import Speaker, Spoken
     from lineread.speech import Request, Segment, Word
 
@@ -56,10 +60,15 @@ class Builtin(Engine):
     """
 
     name = "builtin"
-    version = "2"
+    version = "3"
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
+        self.begin_anew()
+        _engines.add(self)
+
+    def begin_anew(self) -> None:
+        """Forget what was loaded and begun. After a fork all of it belongs to threads that are not in the child."""
+        self._crew: Crew | None = None
         self._loading: Loading | None = None
         self._lock = threading.Lock()  # held while the voice is loaded: event loops must not wait for it
         self._speaker: Speaker | None = None
@@ -101,8 +110,8 @@ class Builtin(Engine):
             EngineError: It cannot be spoken, or the engine was closed before it was.
             ConfigError: hibari-tts is broken.
         """
-        pool = self._pool()
-        take = _all_of_it if self._under_way else next
+        crew = self._working()
+        take: Callable[[Iterator[Spoken]], Spoken] = _all_of_it if self._under_way else next
         stretches = self._speak(segment)
         mark = object()
         self._under_way.add(mark)
@@ -110,7 +119,7 @@ class Builtin(Engine):
             offset = 0
             facts = None
             while facts is None:
-                spoken: Spoken = await _on_thread(pool, take, stretches)
+                spoken: Spoken = await _on_thread(crew, segment.due, partial(take, stretches))
                 facts = self._facts(segment.request) if spoken.last else None
                 words = tuple(_moved(word, segment.text_start) for word in spoken.words)
                 chunk = Chunk(spoken.pcm, SAMPLE_RATE, offset, segment.span, words, facts)
@@ -121,9 +130,9 @@ class Builtin(Engine):
 
     async def aclose(self) -> None:
         """Let go of the network and the threads. A stretch that is being made is finished; what is to follow fails."""
-        threads, self._threads, self._speaker = self._threads, None, None
-        if threads is not None:
-            threads.shutdown(wait=False, cancel_futures=True)
+        crew, self._crew, self._speaker = self._crew, None, None
+        if crew is not None:
+            crew.close()
 
     def warm(self) -> None:
         """Begin to load the voice.
@@ -141,12 +150,12 @@ class Builtin(Engine):
             if self._speaker is None and self._loading is None:
                 self._loading = Loading()
 
-    def _pool(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, see `stream`
+    def _working(self) -> Crew:
+        from lineread.engines.builtin.crew import Crew  # noqa: PLC0415 - 10 ms, see `stream`
 
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_cores(), thread_name_prefix="lineread-builtin")
-        return self._threads
+        if self._crew is None:
+            self._crew = Crew(_cores())
+        return self._crew
 
     def _loaded(self) -> Speaker:
         with self._lock:
@@ -168,28 +177,44 @@ class Builtin(Engine):
         )
 
 
-async def _on_thread(
-    pool: ThreadPoolExecutor, take: Callable[[Iterator[Spoken]], Spoken], stretches: Iterator[Spoken]
-) -> Spoken:
-    """What is taken of the stretches, by a thread.
+_engines: weakref.WeakSet[Builtin] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads, and whoever held a lock is not in it."""
+    for engine in _engines:
+        engine.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+async def _on_thread(crew: Crew, due: float, work: Callable[[], Spoken]) -> Spoken:
+    """What a thread makes.
+
+    Args:
+        crew: The threads.
+        due: When it is wanted, on the monotonic clock; 0 for now.
+        work: What to do.
 
     Raises:
-        ServiceFailed: The pool was shut down before a thread began.
+        ServiceFailed: The engine was closed before a thread began.
     """
     import asyncio  # noqa: PLC0415 - the cache answers without an event loop
 
     closed = ServiceFailed("The built-in voice was closed before it had spoken.", remedy="Speak the line again.")
     try:
-        taken = asyncio.get_running_loop().run_in_executor(pool, take, stretches)
+        made = asyncio.wrap_future(crew.submit(due or time.monotonic(), work))
     except RuntimeError:
         raise closed from None
     try:
-        return await taken
+        return await made
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise closed from None  # nobody has cancelled this task, so it was the pool
+        raise closed from None  # nobody has cancelled this task, so it was the crew
 
 
 def _all_of_it(stretches: Iterator[Spoken]) -> Spoken:

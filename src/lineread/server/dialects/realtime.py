@@ -273,11 +273,11 @@ class _Conversation:
                 case event if not self._answerer.over or event["type"] == "session.finished":
                     self._outbox.put([event])
                     await self._outbox.room(_MOST_REPLIES)
-        except RequestError as error:  # some of the text cannot be spoken; the rest is
-            if not self._lost:
-                self._outbox.put([self._answerer.refused(error)])
         except LinereadError as error:
-            self._fail(error)
+            if isinstance(step, SetUp) or not isinstance(error, RequestError):
+                self._fail(error)
+            elif not self._lost:  # some of the text cannot be spoken; the rest is
+                self._outbox.put([self._answerer.refused(error)])
 
     async def _set_up(self, request: LiveRequest) -> None:
         await self._hang_up()
