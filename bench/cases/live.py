@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import servers
@@ -56,7 +57,7 @@ def crowd(scale: Scale) -> Iterator[Row]:
     yield Row(allowed, limits, "sessions held, every listener fed in real time", held, 1 / REACH_CROWD, unit="")
 
 
-def _held(url: str, limit: float, seconds: float, home: Any) -> float:
+def _held(url: str, limit: float, seconds: float, home: Path) -> float:
     """The most sessions, of some shares of the limit, at which nobody waits."""
     for share in _SHARES:
         sessions = max(1, round(limit * share))

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import aiohttp
+
 import texts
 
 #: A first clause, and the words that show that it was one.
@@ -121,9 +123,10 @@ class Sdk:
         client.update_session(voice="Cherry", response_format=AudioFormat.PCM_24000HZ_MONO_16BIT)
         begin = time.perf_counter()
         client.append_text(CLAUSE)
-        client.append_text(AFTER.format(self._line) + SENTENCES[0])
+        client.append_text(AFTER.format(self._line) + texts.STORY)
         heard.wait(30)
         first = came[0] - begin
+        client.cancel_response()
         client.finish()
         over.wait(30)
         client.close()
@@ -152,8 +155,6 @@ class Crowd:
         return asyncio.run(self._listen())
 
     async def _listen(self) -> dict[str, Any]:
-        import aiohttp
-
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
             work = (self._one(http, number) for number in range(self._sessions))
@@ -167,7 +168,7 @@ class Crowd:
             "failed": failed[:3],
         }
 
-    async def _one(self, http: Any, number: int) -> tuple[float, float]:
+    async def _one(self, http: aiohttp.ClientSession, number: int) -> tuple[float, float]:
         """Seconds to the first sound, and seconds for which the listener had to wait for more."""
         await asyncio.sleep(number * self._seconds / self._sessions)  # they come one after the other
         sentences = _sentences(number, self._round)
@@ -209,7 +210,7 @@ def _append(text: str) -> str:
     return json.dumps({"type": "input_text_buffer.append", "text": text})
 
 
-def _sound(message: Any) -> float:
+def _sound(message: object) -> float:
     """Seconds of sound in a message."""
     if not isinstance(message, str) or '"response.audio.delta"' not in message:
         if isinstance(message, str) and '"type":"error"' in message:

@@ -333,6 +333,26 @@ def test_threads() -> None:
     assert session.finish_reason == "stop"
 
 
+def test_leaving_waits_for_a_thread_that_still_listens() -> None:
+    """As with tasks: whoever writes may leave at once, and the other thread hears all of it."""
+    chunks: list[Chunk] = []
+    begun = threading.Event()
+    with live(Fake(otherwise=Act(delay=0.01))) as session:
+
+        def read() -> None:
+            for chunk in session:
+                chunks.append(chunk)
+                begun.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        session.write(TALK)
+        session.end()
+        assert begun.wait(10)
+    reader.join(10)
+    assert [TALK[slice(*word.span)] for chunk in chunks for word in chunk.words] == TALK.split()
+
+
 def test_threads_and_a_cancel() -> None:
     """Another thread falls silent for good: the reader ends when the session is left."""
     with live(Fake(otherwise=Act(chunks=10, pace=0.01))) as session:

@@ -143,6 +143,7 @@ class Local(Link):
         except LinereadError as error:
             self._over = error
             self._conveyor.close()
+            await self._conveyor.stop()
             raise
 
     async def aclose(self) -> None:

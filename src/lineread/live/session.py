@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+import threading
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
 from lineread import _sync
 from lineread.errors import OptionError, TextError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from lineread.speech import Chunk, LiveRequest
 
 T = TypeVar("T")
+
+#: Seconds between two looks whether a thread that reads is still there.
+_LOOK: Final = 0.1
 
 FinishReason = Literal["stop", "cancelled"]
 """Why there is no more sound: all was spoken, or it was told to fall silent."""
@@ -51,8 +55,10 @@ class Live:
         _sync.run(_on_loop(self._link.open()))
         return self._sync_session
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
         assert self._sync_session is not None
+        if kind is None:
+            self._sync_session.finished_reading()
         self._sync_session.close()
 
 
@@ -64,6 +70,7 @@ class Session:
 
     Attributes:
         tally: What the chunks so far add up to: seconds, engine, billed characters.
+        ended: No more text comes.
     """
 
     def __init__(self, link: Link) -> None:
@@ -73,7 +80,7 @@ class Session:
         self._chunks: AsyncGenerator[Chunk, None] | None = None
         self._reader: asyncio.Task[object] | None = None
         self._read = asyncio.Event()
-        self._ended = False
+        self.ended = False
         self._cancelled = False
 
     @property
@@ -121,8 +128,8 @@ class Session:
 
     async def end(self) -> None:
         """Say that no more text comes. The chunks end with what was written."""
-        if not self._ended:
-            self._ended = True
+        if not self.ended:
+            self.ended = True
             await self._link.end()
 
     def heard(self, seconds: float | None = None) -> Heard:
@@ -150,7 +157,7 @@ class Session:
         if self._reader is None:
             await asyncio.sleep(0)  # it may have been made and not yet begun
         reader = self._reader
-        if self._ended and reader is not None and reader is not asyncio.current_task():
+        if self.ended and reader is not None and reader is not asyncio.current_task():
             reading = asyncio.ensure_future(self._read.wait())
             await asyncio.wait([reading, reader], return_when=asyncio.FIRST_COMPLETED)
             reading.cancel()
@@ -161,11 +168,16 @@ class Session:
 
 
 class SyncSession:
-    """A session for callers without an event loop: one thread writes while another one reads."""
+    """A session for callers without an event loop: one thread writes while another one reads.
+
+    Leaving its ``with`` closes it, as for :class:`Session`.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._chunks: _sync.Iteration[Chunk] = _sync.Iteration(_all(session))
+        self._reader: threading.Thread | None = None
+        self._read = threading.Event()
 
     @property
     def request(self) -> LiveRequest:
@@ -212,7 +224,22 @@ class SyncSession:
         return self._session.heard(seconds)
 
     def __iter__(self) -> Iterator[Chunk]:
-        return self._chunks
+        return self
+
+    def __next__(self) -> Chunk:
+        self._reader = threading.current_thread()
+        try:
+            return next(self._chunks)
+        except BaseException:
+            self._read.set()
+            raise
+
+    def finished_reading(self) -> None:
+        """As :meth:`Session.finished_reading`, for another thread that reads."""
+        reader = self._reader
+        if self._session.ended and reader is not None and reader is not threading.current_thread():
+            while reader.is_alive() and not self._read.wait(_LOOK):
+                pass
 
     def close(self) -> None:
         """As :meth:`Session.aclose`."""
