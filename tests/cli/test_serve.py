@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websocket
@@ -118,7 +119,7 @@ def test_a_session_is_told_that_it_stops() -> None:
     with served("-e", "fake", "--max-sessions", "1") as (process, said):
         address = re.search(r"realtime +(ws://\S+)\n", said)
         assert address is not None
-        session = websocket.create_connection(address[1], timeout=10)
+        session: Any = websocket.create_connection(address[1], timeout=10)
         assert "session.created" in session.recv()
         with pytest.raises(websocket.WebSocketBadStatusException, match="429"):
             websocket.create_connection(address[1], timeout=10)
@@ -127,7 +128,7 @@ def test_a_session_is_told_that_it_stops() -> None:
         code, data = session.recv_data()
         assert (code, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, 1001)
         assert process.wait(10) == 0
-        session.close()
+        session.shutdown()
 
 
 def test_under_nohup_it_outlives_its_terminal() -> None:

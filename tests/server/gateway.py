@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Gateway:
     desk: Desk
     visits: list[Visit]
     http: aiohttp.ClientSession
-    stop: Callable[[], Awaitable[None]]
+    stop: Callable[[], Coroutine[None, None, None]]
 
     async def openai(self, text: str = "Hello.", key: str | None = None, **fields: Any) -> aiohttp.ClientResponse:
         """OpenAI's call; the body is read."""

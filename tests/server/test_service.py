@@ -30,7 +30,7 @@ async def held(server: Live, engine: Fake, call: bytes) -> Any:
 
 async def leaving(server: Live) -> asyncio.Task[None]:
     """Tell the server to stop."""
-    stopping = asyncio.create_task(server.stop())  # type: ignore[arg-type]  # a coroutine
+    stopping = asyncio.create_task(server.stop())
     await until(lambda: server.desk.closing)
     return stopping
 
