@@ -262,6 +262,13 @@ def test_settings_come_explicit_then_environment_then_file(monkeypatch: pytest.M
     assert settled(**explicit) == [choices[0].rstrip("/") for choices in values.values()]
 
 
+@pytest.mark.parametrize("warm", [-1, 33, True, "2", 1.5])
+def test_sockets_that_cannot_be_kept(warm: object) -> None:
+    """How many are kept ready is a whole number within bounds."""
+    with pytest.raises(OptionError, match="warm"):
+        config.resolve(warm=warm)  # type: ignore[arg-type]
+
+
 def test_the_defaults() -> None:
     """Nothing set: no engine of choice, no key, Beijing, two gigabytes of cache in the user's place, ``output``."""
     settings = config.resolve()
@@ -270,6 +277,7 @@ def test_the_defaults() -> None:
         "engine": None, "fallback": None, "key": None, "key_source": "", "base_url": BEIJING, "region": "cn-beijing",
         "workspace": None, "cache_dir": f"{cache}/lineread", "state_dir": f"{home}/.local/state/lineread",
         "cache_bytes": 2 << 30, "output_dir": "output", "player": None,
+        "warm": 1,
     }  # fmt: skip
     assert config.resolve(cache=False).cache_dir is None
     assert config.resolve(cache=False, cache_dir="/x").cache_dir is None

@@ -84,6 +84,8 @@ class Client:
         cache: False keeps nothing and looks nothing up.
         cache_dir: Where finished segments are kept.
         output_dir: Base of the default output directory; ``OUTPUT_DIR``, else ``output``.
+        warm: Realtime sockets that are kept ready for each model while live sessions are open, so that the next
+            session does not wait for a connection.
         notice: Takes the lines that the user should know, such as which engine was chosen for lack of a key.
 
     Raises:
@@ -102,6 +104,7 @@ class Client:
         cache: bool = True,
         cache_dir: str | os.PathLike[str] | None = None,
         output_dir: str | os.PathLike[str] | None = None,
+        warm: int = 1,
         notice: Callable[[str], None] = tell,
     ) -> None:
         _check_engine("engine", engine)
@@ -109,6 +112,7 @@ class Client:
         self.settings: Settings = config.resolve(
             api_key=api_key,
             cache=cache,
+            warm=warm,
             engine=engine if isinstance(engine, str) else None,
             fallback=fallback if isinstance(fallback, str) else None,
             base_url=base_url,

@@ -26,6 +26,8 @@ SERVER_KEYS_VARIABLE: Final = "LINEREAD_SERVER_KEYS"
 #: Engines that have no use for the service's key.
 KEYLESS: Final = frozenset({"builtin", "fake"})
 DEFAULT_CACHE_BYTES: Final = 2 << 30
+#: Most sockets that are kept ready: each is a session that the account's limit counts.
+MOST_WARM: Final = 32
 #: What config.toml may say, and the environment variable that outranks it.
 VARIABLES: Final = {
     "engine": "LINEREAD_ENGINE",
@@ -91,6 +93,7 @@ class Settings:
         state_dir: Where processes share how often they have called.
         output_dir: Base of the default output directory.
         player: Command that plays PCM from standard input; None to look for one.
+        warm: Realtime sockets that are kept ready for each model while live sessions are open.
     """
 
     engine: str | None
@@ -105,6 +108,7 @@ class Settings:
     state_dir: str
     output_dir: str
     player: str | None
+    warm: int = 1
 
     @property
     def chosen_engine(self) -> str:
@@ -122,6 +126,7 @@ def resolve(
     *,
     api_key: str | None = None,
     cache: bool = True,
+    warm: int = 1,
     **explicit: str | None,
 ) -> Settings:
     """The settings in force.
@@ -130,6 +135,7 @@ def resolve(
         environ: The environment; the process's own by default.
         api_key: A key given in person.
         cache: False keeps nothing and looks nothing up.
+        warm: As in :class:`Settings`.
         **explicit: Any of the names in :data:`VARIABLES`; None means not given.
 
     Raises:
@@ -141,10 +147,12 @@ def resolve(
             raise OptionError(f"{name} must be a string, not {type(value).__name__}.", remedy="Write it in quotes.")
     if not isinstance(cache, bool):
         raise OptionError("cache must be true or false.", remedy="cache_dir says where finished lines are kept.")
+    if isinstance(warm, bool) or not isinstance(warm, int) or not 0 <= warm <= MOST_WARM:
+        raise OptionError("warm is out of range.", remedy=f"Give a whole number of sockets from 0 to {MOST_WARM}.")
     settings, troubles = survey(environ, api_key=api_key, cache=cache, **explicit)
     if troubles:
         raise troubles[0]
-    return settings
+    return replace(settings, warm=warm)
 
 
 def survey(

@@ -60,6 +60,7 @@ class Settings(TypedDict, total=False):
     cache: bool
     cache_dir: str | os.PathLike[str] | None
     output_dir: str | os.PathLike[str] | None
+    warm: int
 
 
 class Extras(Options, Settings, total=False):
@@ -303,7 +304,7 @@ def _mark(setting: object) -> object:
     """What tells a setting from others. An engine that is an object stands for itself: its client keeps it alive."""
     if isinstance(setting, os.PathLike):
         return os.fspath(setting)
-    return setting if isinstance(setting, str | bool) else id(setting)
+    return setting if isinstance(setting, str | bool | int) else id(setting)
 
 
 _clients = _Clients()

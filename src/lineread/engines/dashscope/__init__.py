@@ -120,7 +120,7 @@ class DashScope(Engine):
                 "There is no DashScope key.",
                 remedy="Set DASHSCOPE_API_KEY, or write it into .env; --engine builtin speaks without a key.",
             )
-        return cls(settings.key, base_url=settings.base_url, workspace=settings.workspace)
+        return cls(settings.key, base_url=settings.base_url, workspace=settings.workspace, warm=settings.warm)
 
     def resolve(self, request: Request) -> Request:
         """The request with model, voice and language as the service spells them.
@@ -258,7 +258,7 @@ def _model(request: Request | LiveRequest, transport: str = "http") -> Model:
 
 
 def _default_model(request: Request | LiveRequest, transport: str) -> str:
-    family = _custom_family(request.voice)
+    family = catalogue.custom_family(request.voice)
     if family:
         return _speaker(family, transport).id
     name = INSTRUCT_MODEL if request.instruction else DEFAULT_MODEL
@@ -298,7 +298,7 @@ def _check_settings(request: LiveRequest, model: Model) -> None:
 
 def _voice(request: Request | LiveRequest, model: Model) -> str:
     """The voice as the service spells it, if the model has it."""
-    family = _custom_family(request.voice)
+    family = catalogue.custom_family(request.voice)
     if family:
         if model.voices != family:
             raise VoiceError(
@@ -317,11 +317,6 @@ def _voice(request: Request | LiveRequest, model: Model) -> str:
             code="voice_not_in_model",
         )
     return voice.id
-
-
-def _custom_family(voice: str) -> str | None:
-    """How a custom voice was made, by the shape of its id; None for any other name."""
-    return next((family for family in catalogue.CUSTOM_FAMILIES if voice.startswith(f"qwen-tts-{family}-")), None)
 
 
 def _opaque_voice(name: str, model: Model) -> str:
