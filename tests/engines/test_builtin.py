@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineread import catalogue
+from lineread import catalogue, plan
 from lineread.engines.builtin import Builtin, cast, package
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, ServiceFailed, TextError, VoiceError
 from lineread.speech import SAMPLE_RATE, Chunk, Request, Segment
@@ -49,7 +49,7 @@ NEVER_SPOKEN = {
     "Say привет to him.": "Cyrillic",
     "こんにちは": "Japanese",
     "안녕하세요": "Korean",
-    "the letter π": "Greek",
+    "the word λόγος": "Greek",
     "مرحبا": "Arabic",
 }
 
@@ -120,10 +120,46 @@ def test_clearly_foreign_text_is_refused_unless_called_english(text: str) -> Non
 
 @pytest.mark.parametrize(("text", "script"), NEVER_SPOKEN.items())
 def test_letters_that_would_be_dropped_are_refused_by_name(text: str, script: str) -> None:
-    """No letter outside the Latin script gets through, not even in a text that is called English."""
-    for language in ("Auto", "English"):
+    """Words of another script are refused, and the message says which script and where; so is a text of nothing else
+    that is called English, but among English words they are skipped then, without moving any other character."""
+    with pytest.raises(TextError, match=rf"{script} letters.* at character \d"):
+        Builtin().resolve(Request(text, "Cherry"))
+    asked = Request(text, "Cherry", language_type="English")
+    if text.isascii() or not any(map(str.isascii, text)):
         with pytest.raises(TextError, match=script):
-            Builtin().resolve(Request(text, "Cherry", language_type=language))
+            Builtin().resolve(asked)
+    else:
+        spoken = Builtin().resolve(asked).text
+        assert len(spoken) == len(text)
+        assert all(one == other or not one.isascii() for one, other in zip(text, spoken, strict=True))
+        assert not any(one.isalpha() and not one.isascii() for one in spoken)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["10 kΩ", "π is 3.14", "λ = 500 nm", "Δt", "Alpha (α)", r"Hi ¯\_(ツ)_/¯", "%", "$", "&", "@", "№", "℃", "a ʘ b"],
+)
+def test_single_signs_are_named_or_skipped(text: str) -> None:
+    """Greek letters of science and signs with a name are spoken, a stray sign is skipped; none is refused."""
+    assert len(Builtin().resolve(Request(text, "Cherry")).text) == len(text)
+
+
+@pytest.mark.parametrize("text", ["ʘ", "ﷺ", "\u0301" * 600, "ツ", "“…”"])
+def test_a_text_without_anything_to_speak_is_refused_before_it_is_spoken(text: str) -> None:
+    """What no sound can be made of is a mistake in the request, not a failure of the voice."""
+    with pytest.raises(TextError):
+        Builtin().resolve(Request(text, "Cherry"))
+
+
+@pytest.mark.parametrize(
+    ("text", "segments"),
+    [("First.\n\nʘ\n\nSecond.", 2), ("First.\n\nツ\n\nSecond.", 2), ("e" + "\u0301" * 600, 1), ("a" + " ʘʘ" * 300, 1)],
+)
+def test_pieces_without_a_sound_are_no_pieces(text: str, segments: int) -> None:
+    """A line of signs that are skipped ends no text: it is cut as a line of stars is."""
+    planned = list(plan.make(Request(text, "Cherry"), Builtin()).segments())
+    assert len(planned) == segments
+    assert all(any(map(str.isalnum, segment.text)) for segment in planned)
 
 
 def test_the_light_half_loads_nothing_heavy() -> None:

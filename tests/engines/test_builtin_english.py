@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import inspect
+import logging
+import subprocess
+from typing import Final
+
 import pytest
 
-from lineread.engines.builtin import english
+from lineread.engines.builtin import english, tongues
 from lineread.errors import TextError
+from lineread.text.arriving import Arriving
 
 #: Names, brands, slang, loans, titles, quotations, lists and single words: all of it is English to an English reader.
 ENGLISH = """
@@ -43,6 +51,15 @@ Die, monster!|Pie a la mode|Man gegen man? Never heard of it.|Sue me.|Tu quoque 
 Was he here?|Hat man in war.|Men pass on.|Rot and rust.|Des Moines, Iowa|Du Pont|Pete Sampras lost.|A fin came up.
 Jörg Müller plays Händel in Düsseldorf.|François and Renée live near Orléans.|José Muñoz beat João Guimarães.
 Señor Peña owns a hacienda near Málaga.|Zoë coöperates, naïvely.|Beyoncé, Shakira, Rosalía.|Pokémon!|Mötley Crüe rocks.
+C'mon, man|L'il Kim|It was a coup d'état.|Her raison d'être is dance.|pas de deux|A nom de plume, entre nous.|de trop
+ménage à trois|Notre Dame de Paris|café del mar|Día de los Muertos|qué será será|RSVP: s'il vous plaît
+do re mi fa sol la ti do
+la la la|La la la la la!|Ursula von der Leyen|in Paris,|de facto|and then de jure,|pain au chocolat
+LOS ANGELES LAKERS BEAT LAS VEGAS
+Pain au chocolat, café au lait, crème brûlée
+sushi, sashimi, udon, ramen|fettuccine alfredo con pollo|Ooh la la, très chic
+Gdańsk, Łódź, Kraków and Poznań|lorem ipsum dolor sit amet|sudo apt-get install python3 pip|['a', 'b', 'c', 'd', 'e']
+Et tu, Brute?|Na na na na, hey hey, goodbye|THE END OF THE LINE IS NEAR|kubectl get pods -n kube-system
 """
 FOREIGN = {
     "German": "Guten Morgen, wie geht es dir?|Ich weiß es nicht.|Wo ist der Bahnhof?|Das ist nicht gut.|Ich liebe dich."
@@ -67,6 +84,16 @@ FOREIGN = {
     "|As crianças brincam no jardim.|Amanhã é outro dia.|Bom dia, tudo bem?",
 }
 
+#: Lines in capitals, short lines, and languages of which only a few small words are known.
+MORE_FOREIGN: Final = (
+    "DAS IST EIN TEST FÜR DIE STIMME UND NICHT MEHR|LA MAISON EST GRANDE ET BELLE|HALLO, WIE GEHT ES DIR HEUTE"
+    "|Fermez la porte|Me gusta el helado.|Dove si trova la stazione?|Vorrei un caffè, per favore|Buenas noches a todos"
+    "|Hej, hur mår du idag?|Jag vill köpa en kopp kaffe.|Bugün hava çok güzel.|Benim adım Mehmet ve öğretmenim."
+    "|Xin chào, bạn có khỏe không?|Tôi rất thích ăn phở bò.|Dzień dobry, jak się masz?|Nie wiem, gdzie jest dworzec."
+    "|Hyvää huomenta, mitä kuuluu?|Tänään on kaunis päivä.|Nem tudom, hol van az állomás.|Watashi wa gakusei desu."
+    "|Ohayou gozaimasu, ogenki desu ka?|Ik weet het niet precies."
+)
+
 
 def refused(text: str, language_type: str = "Auto") -> bool:
     try:
@@ -89,3 +116,30 @@ def test_short_foreign_lines_are_refused(language: str) -> None:
     taken = [line for line in lines if not refused(line)]
     assert len(taken) <= 3, taken
     assert not any(refused(line, "English") for line in lines)
+
+
+@pytest.mark.parametrize("text", MORE_FOREIGN.split("|"))
+def test_the_lexicon_tells_what_small_words_do_not(text: str) -> None:
+    """Lines in capitals and lines of many languages are refused, unless they are called English."""
+    assert refused(text)
+    assert not refused(text, "English")
+
+
+def test_the_lexicon_is_asked_only_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """English with small words, or without any of another language, costs no look at the lexicon."""
+    monkeypatch.setattr(tongues, "_lexicon", lambda: pytest.fail("the lexicon was read"))
+    english.check("The old lighthouse keeper climbed the winding stairs.", "Auto")
+    english.check("Markets rally, banks lend, stocks soar, bonds slump.", "Auto")
+    english.check("NASA LAUNCHES NEW MOON ROCKET", "Auto")
+
+
+def test_no_clause_of_an_english_text_is_refused() -> None:
+    """What a live session cuts off and speaks by itself is English in each of its pieces."""
+    modules = (argparse, asyncio, inspect, logging, subprocess)
+    pieces: list[str] = []
+    for module in modules:
+        for thing in [module, *vars(module).values()]:
+            arriving = Arriving(300)
+            pieces += [piece.text for piece in arriving.feed(inspect.getdoc(thing) or "") + arriving.flush()]
+    assert len(pieces) > 1000
+    assert [piece for piece in pieces if refused(piece)] == []

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineread.engines.builtin import package, spelling, tables
+from lineread.engines.builtin import capitals, package, spelling, tables
 from lineread.engines.builtin.phonemes import Phonemizer, Utterance, _plain
 from lineread.engines.builtin.speaker import MOST_PHONEMES, _calls
 
@@ -225,6 +225,36 @@ def test_brackets_of_the_text_are_text(phonemize: Phonemizer) -> None:
         ("~5 people, ⅓ of 2½", "about 5 people, one third of 2 and one half"),
         ("C# and F# at 5 m/s", "C sharp and F sharp at 5 meters per second"),
         ("He is 5'10\" tall", "He is 5 foot 10 tall"),
+        ("It was -40° outside", "It was minus 40° outside"),
+        ("It is -10°C, or -1/2", "It is minus 10°C, or minus one half"),
+        ("(-3) or x=-5", "(minus 3) or x equals minus 5"),
+        ("8% -5 and -5--3, pages 3--4", "8% minus 5 and minus 5 to minus 3, pages 3 to 4"),
+        ("use hashtag #winter or #hashtag", "use hashtag winter or hashtag"),
+        ("10 - 3 = 7, 12-5=7", "10 minus 3 equals 7, 12 minus 5 equals 7"),
+        ("What is 10 - 3?", "What is 10 minus 3?"),
+        ("ages 5 - 10, 10-20, 10–20, 10-20.", "ages 5 to 10, 10 to 20, 10 to 20, 10 to 20."),
+        ("10 / 2", "10 divided by 2"),
+        ("10am-4pm and 9:00 - 17:00", "10 A.M to 4pm and 9:00 to 17:00"),
+        ("5°C–10°C, 5-10%, $5-$10", "5°C to 10°C, 5 to 10%, $5 to $10"),
+        ("10,000-20,000 or 1.5-2.5", "10,000 to 20,000 or 1.5 to 2.5"),
+        ("only .5 or -.25", "only point 5 or minus point 2 5"),
+        ("agent 007 of 02139", "agent 0 0 7 of 0 2 1 3 9"),
+        ("version 3.10 costs $2.50", "version 3 point 1 0 costs $2.50"),
+        ("on 05.01.2024 and Jan 05", "on 5 January 2024 and January 5th"),
+        ("1,5 liters, 0,25, 1,000", "1.5 liters, 0.25, 1000"),
+        ("items 1,2,3 at (4,5)", "items 1, 2, 3 at (4, 5)"),
+        (">5 and <=3", "more than 5 and at most 3"),
+        ("about ~5 people", "about 5 people"),
+        ("24/7 and 50/50", "twenty four seven and fifty fifty"),
+        ("Mon-Fri, Jan–Mar", "Monday to Friday, January to March"),
+        ("3 atm, 1 tsp, 2 tbsp, 5 m", "3 atmospheres, 1 teaspoon, 2 tablespoons, 5 meters"),
+        ("$5 m for 3 m", "$5 million for 3 meters"),
+        ("press Ctrl+Shift+C", "press control shift C"),
+        ("Bill No. 12-345", "Bill number 12 dash 345"),
+        ("call ext. 12", "call extension 12"),
+        ("10 kΩ and 5 μs", "10 kilo ohms and 5 microseconds"),
+        ("π of Δt (λ)", "pi of delta t (lambda)"),
+        ("a t\u0336a\u0337p\u0338 here", "a tap here"),
     ],
 )
 def test_signs_are_read_in_words(phonemize: Phonemizer, written: str, read: str) -> None:
@@ -240,6 +270,69 @@ def test_signs_are_read_in_words(phonemize: Phonemizer, written: str, read: str)
 def test_whatever_is_spelled_keeps_its_words(phonemize: Phonemizer, text: str) -> None:
     """Signs in any order: each word of the source still has one place, in order, apart from its neighbours'."""
     check_places(text, phonemize(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["2019-10-12", "1-800-555-1234", "555-1234", "well-known", "pages 3-4", "F-16", "4:05"]
+)
+def test_other_dashes_and_zeros_are_no_numbers(text: str) -> None:
+    """Dates, phone numbers, compounds, names and times are left to the rules that know them."""
+    assert "minus" not in spelling.spell(text).text
+    assert "0 5" not in spelling.spell(text).text
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("HE WENT HOME", "he went home"),
+        ("IT IS UP TO US NOW!", "it is up to us now!"),
+        ("THE CEO OF IBM WALKED HOME.", "the CEO of IBM walked home."),
+        ("DON’T GO, I’M HERE", "don't go, I'm here"),
+        ("He yelled HE WENT HOME and left.", "He yelled he went home and left."),
+    ],
+)
+def test_shouted_words_are_words(phonemize: Phonemizer, written: str, read: str) -> None:
+    """A line in capitals reads as it does in small letters; acronyms in it are still spelled."""
+    said, usual = (phonemize(text).phonemes.translate(dict.fromkeys(map(ord, "ˈˌ"))) for text in (written, read))
+    assert said == usual
+    check_places(written, phonemize(written))
+
+
+@pytest.mark.parametrize(
+    "text", ["The US IT department hired NASA staff.", "NASA, FBI, CIA.", "US GDP", "I saw the USA."]
+)
+def test_acronyms_are_no_shouting(text: str) -> None:
+    """Where acronyms stand among small letters or by themselves, capitals stay."""
+    words = {"us", "it", "the", "staff", "nasa", "department", "hired", "saw"}
+    assert capitals.lowered(text, words.__contains__) == text
+
+
+def test_no_word_is_dropped(phonemize: Phonemizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word that hibari leaves out without a sound is spelled another way, whichever way there is left."""
+    rules = phonemize._rules
+    usual = rules.phonemize_tokens
+
+    def forgetful(tokens: list[Any]) -> list[Any]:
+        read = usual(tokens)
+        for token in read:
+            if "lost" in token.text or "-" in token.text:
+                token.phonemes = ""
+        return read
+
+    monkeypatch.setattr(rules, "phonemize_tokens", forgetful)
+    text = "It lost a pre-9 here."
+    utterance = phonemize(text)
+    check_places(text, utterance)
+    assert all(place.first < place.end for place in utterance.words)
+    assert phonemize("It L O S T a pre 9 here.").phonemes == utterance.phonemes
+
+
+@given(st.text(st.sampled_from("a5 1.,:/@#%&*+-=~$€£¥°Ω½²Ｂ'\"()xwm–−<>0"), max_size=24))
+@settings(max_examples=600, derandomize=True)
+def test_no_letter_or_digit_is_silent(phonemize: Phonemizer, text: str) -> None:
+    """Letters, digits and signs in any order: each word of the source is heard."""
+    utterance = phonemize(text)
+    assert all(place.first < place.end for place in utterance.words)
 
 
 def test_prose_is_left_alone() -> None:

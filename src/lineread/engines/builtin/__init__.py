@@ -5,12 +5,16 @@ The sound is made by hibari-tts, an English voice inside a Python package, throu
 one speaker into a cast. No key, no network.
 
     english     refuses what is not English
+    tongues     asks the lexicon, when that is hard to tell
+    signs       which signs and letters have a name
     cast        what a stand-in is, how a request is read
     package     the installed hibari-tts: place, version, files
     crew        threads that do what is wanted soonest first
     loading     loads the rest, when something has to be spoken anew:
     tables      hibari's word tables, opened without parsing them
+    capitals    which words in capitals are no acronyms
     spelling    signs in words, where hibari would say nothing
+    figures     numbers in words, where hibari would say another number
     phonemes    text to phonemes, and back to the words of the text
     graph       cuts the network in two, so that a sentence can begin before it is finished
     model       phonemes to frames: the network
@@ -60,7 +64,7 @@ class Builtin(Engine):
     """
 
     name = "builtin"
-    version = "3"
+    version = "4"
 
     def __init__(self) -> None:
         self.begin_anew()
@@ -88,9 +92,9 @@ class Builtin(Engine):
         if request.model is not None and request.model != _MODEL:
             catalogue.model(request.model)
         language = catalogue.language(request.language_type)
-        english.check(request.text, language)
+        text = english.check(request.text, language)
         package.root()
-        return replace(request, voice=voice, model=_MODEL, language_type="English", instruction=None)
+        return replace(request, text=text, voice=voice, model=_MODEL, language_type="English", instruction=None)
 
     def limits(self, request: Request) -> Limits:
         """A sentence at a time, a short first clause, and as many at once as there are cores."""

@@ -4,7 +4,7 @@ Owns the call of hibari's text-to-phoneme rules and the way back from its tokens
 would leave out is put into words before (see ``spelling``). hibari then rewrites the text ("$5" becomes "five
 dollars", "Jan. 5th" "January fifth") and only then cuts it into tokens, so the rewritten words are matched to the
 source's: words that came through unchanged are anchors, and what lies between two anchors shares the time that is
-spoken there.
+spoken there. A word that is left without a sound all the same is spelled another way, down to its letters one by one.
 
 hibari's inline pronunciations, ``[word](/phonemes/)``, are not passed on: they would swallow a text's own brackets,
 and the cloud engine reads the same text as it stands.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
-from lineread.engines.builtin import package, spelling, tables
+from lineread.engines.builtin import capitals, package, spelling, tables
 from lineread.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 #: Phonemes that are rests, quotation marks or brackets: a word is spoken between them.
 _SILENT: Final = frozenset(' ;:,.!?—…"“”()')
-#: Characters without sound that keep hibari from finding a word. A quotation mark makes it read "Don't" as a name.
-_SOUNDLESS: Final = dict.fromkeys(map(ord, '"“”„«»\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f'))
+#: Characters without sound that keep hibari from finding a word, and accents that no letter has of its own. A quotation
+#: mark makes it read "Don't" as a name.
+_SOUNDLESS: Final = dict.fromkeys(
+    [*map(ord, '"“”„«»\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f'), *range(0x300, 0x370)]
+)
 _WORD: Final = re.compile(r"\S+")
 #: hibari's number words end at 10^36; whoever writes more digits in a row than these means a code, read one by one.
 _CODE: Final = re.compile(r"\d{16,}")
@@ -87,7 +90,13 @@ class _Token(Protocol):
     phonemes: str | None
 
 
+class _Lexicon(Protocol):
+    def get_word(self, word: str, tag: str, stress: float | None, ctx: object) -> tuple[str | None, int | None]: ...
+
+
 class _Rules(Protocol):
+    lexicon: _Lexicon
+
     def tokenize(self, text: str) -> list[_Token]: ...
 
     def phonemize_tokens(self, tokens: list[_Token]) -> list[_Token]: ...
@@ -118,6 +127,7 @@ class Phonemizer:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError("hibari-tts cannot read its word tables.", remedy=package.REMEDY) from error
         self._normalize: Callable[[str], str] = module.normalize
+        self._no_context: object = module.Context()
 
     def __call__(self, text: str) -> Utterance:
         """The phonemes of a sentence or some, and the places of its words.
@@ -125,9 +135,19 @@ class Phonemizer:
         Raises:
             Refused: hibari breaks on this text.
         """
-        spelled = spelling.spell(text)
+        spelled = spelling.spell(capitals.lowered(text, self._is_word))
         phonemes, groups = self._gather(self._tokens(spelled.text))
+        for respelled in (spelling.loosened, spelling.letter_by_letter):
+            if all(group.end > group.first or not group.key for group in groups):
+                break
+            silent = {number for number, place in enumerate(_places(spelled, groups)) if place.first == place.end}
+            spelled = respelled(spelled, silent)
+            phonemes, groups = self._gather(self._tokens(spelled.text))
         return Utterance(phonemes, tuple(self._vocabulary[one] for one in phonemes), tuple(_places(spelled, groups)))
+
+    def _is_word(self, word: str) -> bool:
+        with self._lock:
+            return self._rules.lexicon.get_word(word, "NN", None, self._no_context)[0] is not None
 
     def _tokens(self, text: str) -> list[_Token]:
         try:

@@ -13,20 +13,25 @@ import functools
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from lineread.engines.builtin import figures
+from lineread.engines.builtin.signs import GREEK
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from lineread.speech import Span
 
     Replacement = str | Callable[[re.Match[str]], str]
 
 _WORD: Final = re.compile(r"\S+")
+_BETWEEN: Final = re.compile(r"[\W_]+")
 #: Whatever a rule below begins with. Text without any of it is left alone.
-_SIGNS: Final = re.compile(r"[^\x00-\x7f]|[$%#*@~]|://|\w\.\w|\d[:/'\" (+-]*\d|\(\d|m/s")
+_SIGNS: Final = re.compile(r"[^\x00-\x7f]|[\d$%#*@~]|://|\w\.\w|[a-z][+-][A-Z]")
 
-_NUMBER: Final = r"\d+(?:,\d{3})*(?:\.\d+)?"
+_NUMBER: Final = figures.NUMBER
 _SCALE: Final = r"(?:\s(?:hundred|thousand|million|billion|trillion)\b)?"
 #: One of it, and several.
 _CURRENCIES: Final = {
@@ -47,9 +52,10 @@ _IN_ADDRESSES: Final = {
 _NAMES: Final = {
     "≤": " is at most ", "≥": " is at least ", "≠": " is not equal to ", "≈": " is about ", "∞": " infinity ",
     "√": " the square root of ", "∑": " the sum of ", "‰": " per mille ", "♯": " sharp ", "♭": " flat ",
-    "№": " number ", "′": " feet ", "″": " inches ", "⇒": " to ", "⁄": "/",
+    "№": " number ", "′": " feet ", "″": " inches ", "⇒": " to ", "⁄": "/", "ʼ": "'",
 }  # fmt: skip
 _POWERS: Final = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", [*"0123456789", "plus ", "minus ", "n"], strict=True))
+_SCALES: Final = {"C": "Celsius", "F": "Fahrenheit"}
 _TOP_LEVEL: Final = "com|org|net|edu|gov|io|dev|app|info|co|uk|us|eu|de|fr|ca|au|tv|me|ai"
 #: Signs that hibari reads, or that nobody does, although they have a plain form.
 _KEPT: Final = "ªº¹²³½¼¾™℠µ"
@@ -77,9 +83,33 @@ def spell(text: str) -> Spelling:
     for number, (start, end) in enumerate(words):
         owners[start:end] = [number] * (end - start)
     if _SIGNS.search(text):
-        for pattern, replacement in _rules():
-            text, owners = _replaced(text, owners, pattern, replacement)
+        for occasion, rules in _rules():
+            if occasion.search(text):
+                for pattern, replacement in _compiled(rules):
+                    text, owners = _replaced(text, owners, pattern, replacement)
     return Spelling(text, words, owners)
+
+
+def loosened(spelling: Spelling, words: Container[int]) -> Spelling:
+    """The text with some of the source's words as plain letters and digits, without what is between them."""
+    return _respelled(spelling, words, lambda piece: _BETWEEN.sub(" ", piece))
+
+
+def letter_by_letter(spelling: Spelling, words: Container[int]) -> Spelling:
+    """The text with some of the source's words in letters and digits one by one."""
+    return _respelled(spelling, words, lambda piece: " ".join(_BETWEEN.sub("", piece)))
+
+
+def _respelled(spelling: Spelling, words: Container[int], new: Callable[[str], str]) -> Spelling:
+    parts: list[str] = []
+    owners: list[int] = []
+    for owner, run in groupby(zip(spelling.text, spelling.owners, strict=True), key=lambda each: each[1]):
+        piece = "".join(sign for sign, _ in run)
+        if owner in words:
+            piece = f" {new(unicodedata.normalize('NFKD', piece))} "
+        parts.append(piece)
+        owners += [owner if sign.isalnum() else -1 for sign in piece]
+    return Spelling("".join(parts), spelling.words, owners)
 
 
 def _replaced(text: str, owners: list[int], pattern: re.Pattern[str], new: Replacement) -> tuple[str, list[int]]:
@@ -142,6 +172,13 @@ def _phone(match: re.Match[str]) -> str:
     return ", ".join(" ".join(group) for group in re.findall(r"\d+", match[0]))
 
 
+def _greek(match: re.Match[str]) -> str:
+    """A Greek letter's name, apart from what stands beside it."""
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    name = GREEK[match[0]]
+    return f"{' ' if before.isalnum() else ''}{name}{' ' if after.isalnum() else ''}"
+
+
 def _power(match: re.Match[str]) -> str:
     return " to the power of " + "".join(_POWERS[sign] for sign in match[0])
 
@@ -153,38 +190,61 @@ def _ratio(match: re.Match[str]) -> str:
 
 
 @functools.cache  # compiling takes longer than all the rest of a line that needs none of them
-def _rules() -> tuple[tuple[re.Pattern[str], Replacement], ...]:
-    signs = "[" + re.escape("".join(_CURRENCIES)) + "]"
-    rules: tuple[tuple[str, Replacement], ...] = (
-        (rf"(?<=[\w)])(?:[{''.join(_POWERS)}]{{2,}}|[⁰¹⁴-⁹ⁿ])", _power),
-        (r"(?<=\d)(?=[¼-¾⅐-⅞])", " and "),
-        ("[" + "".join(_NAMES) + "]", lambda match: _NAMES[match[0]]),
-        (r"[^\x00-\x7f]", _plain),
-        # addresses, and whatever else has dots inside
-        (r"(?:https?|ftp)://[^\s<>\"]*[\w/]|\bwww\.[^\s<>\"]*[\w/]", _address),
-        (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", _address),
-        (rf"\b(?:[\w-]+\.)+(?:{_TOP_LEVEL})\b(?:/[^\s<>\"]*[\w/])?(?![\w.]*\w)", _address),
-        (r"(?<![\w.])v?\d+(?:\.\d+){2,}\b", lambda match: match[0].replace(".", " dot ")),
-        # numbers
-        (r"(?<![\w.+-])\+(?=\d[\d ().-]{6,14}\d(?!\w))", "plus "),
-        (r"(?<=plus )\d[\d ().-]{6,14}\d(?!\w)", _phone),
-        (r"(?<![\w.+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])", _phone),
-        (r"(?<![\w:.])(\d+):(\d+)(?![\w:])", _ratio),
-        (r"(\d+)'(\d{1,2})\"", r"\1 foot \2"),
-        (r"(?<=\d)\s?m/s\b", " meters per second"),
-        (r"(?<=\d)\s?\*\s?(?=\d)", " times "),
-        (r"(?<=[\w)])\s?−\s?(?=[\w(])", " minus "),
-        (r"−(?=\d)", "-"),
-        (r"(?<![\w~])~\s?(?=\d)", "about "),
-        # money
-        (rf"\b(US|CA?|AU?|NZ|HK|S)\$\s?({_NUMBER})", _foreign_dollars),
-        (rf"(?<!\w)[-−](?={signs}\s?\d)", "minus "),
-        (rf"(?P<number>(?<![\w.$€£]){_NUMBER})(?P<scale>{_SCALE})(?P<sign>{signs})(?!\d)", _amount),
-        (rf"(?P<sign>{signs})\s?(?P<number>{_NUMBER})(?P<scale>{_SCALE})", _amount),
-        (rf"(?P<number>(?<![\w.$€£]){_NUMBER})(?P<scale>{_SCALE})\s(?P<sign>{signs})(?!\s?\d)", _amount),
-        (rf"{signs}(?!\d)", lambda match: f" {_CURRENCIES[match[0]][0]} "),
-        # the rest
-        (r"(?<!\d)(?<!\d\s)%", " percent "),
-        (r"\b([A-G])#(?!\w)", r"\1 sharp"),
-    )
+def _compiled(rules: figures.Rules) -> tuple[tuple[re.Pattern[str], Replacement], ...]:
     return tuple((re.compile(pattern), replacement) for pattern, replacement in rules)
+
+
+@functools.cache
+def _rules() -> tuple[tuple[re.Pattern[str], figures.Rules], ...]:
+    """The rules in their order, in groups; each with what a text has to have for any rule of the group to apply."""
+    signs = "[" + re.escape("".join(_CURRENCIES)) + "]"
+    greek = f"[{''.join(GREEK)}]"
+    groups: tuple[tuple[str, figures.Rules], ...] = (
+        (r"[^\x00-\x7f]", (
+            (rf"(?<=[\w)])(?:[{''.join(_POWERS)}]{{2,}}|[⁰¹⁴-⁹ⁿ])", _power),
+            (r"(?<=\d)(?=[¼-¾⅐-⅞])", " and "),
+            ("[" + "".join(_NAMES) + "]", lambda match: _NAMES[match[0]]),
+            (r"[^\x00-\x7f]", _plain),
+            (r"μ(?=[mgsF]\b)", "µ"),
+        )),
+        (r"\d[.,]\d|[$€£]\.\d", figures.EARLY),
+        (r"://|@|\w\.\w", (
+            (r"(?:https?|ftp)://[^\s<>\"]*[\w/]|\bwww\.[^\s<>\"]*[\w/]", _address),
+            (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", _address),
+            (rf"\b(?:[\w-]+\.)+(?:{_TOP_LEVEL})\b(?:/[^\s<>\"]*[\w/])?(?![\w.]*\w)", _address),
+            (r"(?<![\w.])v?\d+(?:\.\d+){2,}\b", lambda match: match[0].replace(".", " dot ")),
+        )),
+        (r"\d[ .()-]{1,2}\d", (
+            (r"(?<![\w.+-])\+(?=\d[\d ().-]{6,14}\d(?!\w))", "plus "),
+            (r"(?<=plus )\d[\d ().-]{6,14}\d(?!\w)", _phone),
+            (r"(?<![\w.+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])", _phone),
+        )),
+        (r"[-–−/<>]", figures.DASHES),
+        (r"\d[:'*]|\d\s\*|m/s|[−~]", (
+            (r"(?<![\w:.])(\d+):(\d+)(?![\w:])", _ratio),
+            (r"(\d+)'(\d{1,2})\"", r"\1 foot \2"),
+            (r"(?<=\d)\s?m/s\b", " meters per second"),
+            (r"(?<=\d)\s?\*\s?(?=\d)", " times "),
+            (r"(?<=[\w)])\s?−\s?(?=[\w(])", " minus "),
+            (r"−(?=\d)", "-"),
+            (r"\b((?:[Aa]bout|[Aa]round|[Rr]oughly|[Aa]pproximately) )~\s?(?=\d)", r"\1"),
+            (r"(?<![\w~])~\s?(?=\d)", "about "),
+        )),
+        (signs, (
+            (rf"\b(US|CA?|AU?|NZ|HK|S)\$\s?({_NUMBER})", _foreign_dollars),
+            (rf"(?<!\w)[-−](?={signs}\s?\d)", "minus "),
+            (rf"(?P<number>(?<![\w.$€£]){_NUMBER})(?P<scale>{_SCALE})(?P<sign>{signs})(?!\d)", _amount),
+            (rf"(?P<sign>{signs})\s?(?P<number>{_NUMBER})(?P<scale>{_SCALE})", _amount),
+            (rf"(?P<number>(?<![\w.$€£]){_NUMBER})(?P<scale>{_SCALE})\s(?P<sign>{signs})(?!\s?\d)", _amount),
+            (rf"{signs}(?!\d)", lambda match: f" {_CURRENCIES[match[0]][0]} "),
+        )),
+        (r"\d\s?[a-zA-Zµ]|[^\x00-\x7f]", figures.UNITS),
+        (r"\.\d|\b0\d|[a-z][+-]|\bext|#", figures.LATE),
+        (rf"[°%#]|{greek}", (
+            (greek, _greek),
+            (r"(?<![\d°])(?<!\d )°([CF])\b", lambda match: f"degrees {_SCALES[match[1]]}"),
+            (r"(?<!\d)(?<!\d\s)%", " percent "),
+            (r"\b([A-G])#(?!\w)", r"\1 sharp"),
+        )),
+    )  # fmt: skip
+    return tuple((re.compile(occasion), rules) for occasion, rules in groups)
