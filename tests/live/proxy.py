@@ -1,7 +1,7 @@
 """A TCP proxy on loopback that does harm to WebSockets, to order.
 
 It knows as much of WebSocket as it takes to find the borders of a server's frames. What it lets through stays in
-order, and as it was.
+order, and as it was; but it can take out of it what only lineread's own server says.
 
     async with FaultProxy(port, [Fault("close", frame=5, code=1011), Fault("cut", byte=900)]) as proxy:
         ...  # the first connection is closed in place of its fifth frame, the second one cut, the others are left alone
@@ -23,9 +23,9 @@ Side = Literal["server", "client"]
 THROTTLED = "Too many requests. Your requests are being throttled due to system capacity limits."
 CLOSES = ((1000, ""), (1001, ""), (1008, "policy"), (1011, ""), (1011, THROTTLED), (4000, "go away"))
 #: Frames that come before a session's first sound, and that a short session has in all.
-_FRAMES = 40
+FRAMES = 40
 #: Bytes of a short session.
-_BYTES = 60_000
+BYTES = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def any_fault(rng: random.Random) -> Fault:
     """A fault at a random point, more often an early one."""
     kind = rng.choices(("cut", "stall", "delay", "close", "status"), (8, 2, 3, 6, 1))[0]
     abrupt = rng.random() < 0.5
-    frame = rng.randint(1, rng.choice((8, _FRAMES)))
+    frame = rng.randint(1, rng.choice((8, FRAMES)))
     if kind == "delay":
         return Fault("delay", frame=frame, seconds=rng.uniform(0.0, 0.03))
     if kind == "close":
@@ -69,7 +69,7 @@ def any_fault(rng: random.Random) -> Fault:
     if rng.random() < 0.4:
         return Fault(kind, frame=frame, abrupt=abrupt)  # type: ignore[arg-type]  # one of those that are left
     side: Side = "server" if rng.random() < 0.8 else "client"
-    byte = int(math.exp(rng.uniform(0.0, math.log(_BYTES))))
+    byte = int(math.exp(rng.uniform(0.0, math.log(BYTES))))
     return Fault(kind, side, byte=byte, abrupt=abrupt)  # type: ignore[arg-type]
 
 
@@ -79,16 +79,18 @@ class FaultProxy:
     Args:
         port: The server's.
         faults: What happens to each connection, in the order in which they come; those beyond are left alone.
+        mute: The server does not say which text its sound speaks, as the cloud does not.
 
     Attributes:
         connections: How many have come.
         done: Faults that took place.
     """
 
-    def __init__(self, port: int, faults: Sequence[Fault] = ()) -> None:
+    def __init__(self, port: int, faults: Sequence[Fault] = (), *, mute: bool = False) -> None:
         self.connections = 0
         self.done: list[Fault] = []
         self._target = port
+        self._mute = mute
         self._faults = list(faults)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -163,7 +165,8 @@ class FaultProxy:
         at_byte = fault.side == "server" and not fault.frame and fault.kind in ("cut", "stall")
         left = fault.byte if at_byte else math.inf
         number = -1
-        async for frame in _frames(reader):
+        async for whole in _frames(reader):
+            frame = _without_span(whole) if self._mute else whole
             number += 1
             if fault.frame and number >= fault.frame:
                 if fault.kind == "delay":
@@ -211,6 +214,11 @@ async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     except asyncio.IncompleteReadError as end:
         if end.partial:
             yield end.partial
+
+
+def _without_span(frame: bytes) -> bytes:
+    """A frame of the same length whose text's place is a field that nobody knows."""
+    return frame.replace(b'"text_span"', b'"text_xxxx"')
 
 
 async def _goodbye(writer: asyncio.StreamWriter) -> None:

@@ -156,6 +156,20 @@ async def test_commit_mode_waits_for_the_commit() -> None:
     assert listener.words(text) == ["One", "sentence.", "Another", "one.", "But", "this."]
 
 
+async def test_a_clear_takes_nothing_back_that_was_committed() -> None:
+    """Also of text that waits for its turn behind as much as is spoken at once."""
+    async with live(Fake(otherwise=Act(delay=0.001)), LiveRequest("Cherry", mode="commit")) as session:
+        listener = Listener(session)
+        text = " ".join(f"Sentence {number} of many." for number in range(1, 61))
+        await session.write(text)
+        await session.commit()
+        await session.write(" Never this.")
+        await session.clear()
+        await session.end()
+        await listener.task
+    assert listener.words(text) == text.split()
+
+
 async def test_a_response_ends_when_all_was_spoken() -> None:
     """Without a commit, the listener is told when there is nothing left; the next text begins another response."""
     async with live() as session:

@@ -53,7 +53,7 @@ class Link(ABC):
 
     @abstractmethod
     async def clear(self) -> None:
-        """Forget the text that nobody has begun to speak."""
+        """Forget the text that nobody has begun to speak; where the writer commits, what was not committed."""
 
     @abstractmethod
     async def cancel(self) -> None:

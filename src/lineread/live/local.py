@@ -105,6 +105,9 @@ class Local(Link):
     async def clear(self) -> None:
         """As :meth:`Link.clear`."""
         self._check()
+        if self._asked.mode == "commit":  # what was committed is spoken
+            self._drop_uncommitted()
+            return
         self._forget()
         if self._placing.responding:
             self._conveyor.end_response()
@@ -201,9 +204,12 @@ class Local(Link):
 
     def _forget(self) -> None:
         """Drop the text that nobody has begun to speak."""
+        self._drop_uncommitted()
+        self._conveyor.forget()
+
+    def _drop_uncommitted(self) -> None:
         self._arriving.clear()
         self._held.clear()
-        self._conveyor.forget()
         self._watch()
 
     def _tell_refused(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lineread.engines.dashscope.socket import Socket, Sockets
     from lineread.speech import Chunk, Facts, LiveRequest
-    from lineread.wire.realtime.caller import Event, Sound
+    from lineread.wire.realtime.leg import Event, Sound
 
 #: Characters that may be yet to be spoken before a writer has to wait: five minutes of speech.
 MOST_UNSPOKEN: Final = 5000

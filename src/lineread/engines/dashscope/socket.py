@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from lineread.config import Secret
     from lineread.engines.dashscope import Timeouts
-    from lineread.wire.realtime.caller import Event
+    from lineread.wire.realtime.leg import Event
 
 #: Where the socket is, in place of the HTTP interface's path.
 PATH: Final = "/api-ws/v1/realtime"

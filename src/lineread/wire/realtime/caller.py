@@ -15,12 +15,9 @@ is not used again after that.
 
 from __future__ import annotations
 
-import binascii
 from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
-
-import pybase64
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from lineread.errors import (
     BadReply,
@@ -36,13 +33,14 @@ from lineread.errors import (
 from lineread.speech import SAMPLE_WIDTH, Chunk, billed_characters
 from lineread.wire import dashscope
 from lineread.wire.realtime.events import Ids, encode, write_session
-from lineread.wire.realtime.machine import Machine
+from lineread.wire.realtime.leg import Leg, Piece, Response, Segment, count_of, id_of, part_of, response_id, sound_of
 from lineread.wire.realtime.unspoken import Unspoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lineread.speech import Facts, LiveRequest, Span
+    from lineread.wire.realtime.leg import Event, Sound
 
 #: Seconds of sound that a listener shall have: with less, an unfinished piece is not held back.
 LEAD: Final = 1.0
@@ -55,23 +53,8 @@ LOSS_WAIT: Final = 0.25
 LONGEST_APPEND: Final = 2000
 #: The fastest speech, in characters a second at the rate 1: an estimate of what a response has spoken so far.
 FASTEST: Final = 20.0
-#: Characters that are kept of an id that the service gives.
-_LONGEST_ID: Final = 100
-
-Event = dict[str, Any]
-"""An event to send; ``events.encode`` makes a message of it."""
-
-
-class Sound(Protocol):
-    """Takes PCM out of what a response's deltas hold."""
-
-    sample_rate: int
-
-    def feed(self, data: bytes) -> bytes:
-        """The samples that more bytes complete."""
-
-    def flush(self) -> bytes:
-        """What is left at the end of the response."""
+#: Characters that are kept of what the service says when it closes.
+_LONGEST_REASON: Final = 100
 
 
 class Caller:
@@ -113,11 +96,11 @@ class Caller:
         self._hide = hide
         self._ids = ids or Ids()
         self._text = Unspoken()
-        self._queue: deque[_Piece] = deque()
-        self._leg: _Leg | None = None
+        self._queue: deque[Piece] = deque()
+        self._leg: Leg | None = None
         self._samples = 0
         self._losses = 0
-        self._handlers: dict[str, Callable[[_Leg, Event], None]] = {
+        self._handlers: dict[str, Callable[[Leg, Event], None]] = {
             "session.created": self._created,
             "session.updated": self._updated,
             "input_text_buffer.committed": self._committed,
@@ -160,7 +143,7 @@ class Caller:
 
     def begin(self) -> list[Event]:
         """A socket is there: the events that it needs to hear."""
-        self._leg = leg = _Leg()
+        self._leg = leg = Leg()
         self.ready = False
         events = [self._event(leg, "session.update", session=write_session(self._request))]
         at = self._text.start
@@ -325,6 +308,10 @@ class Caller:
             return self._text.start
         return next((place for place, _ in self._text.pieces()), self._text.start)
 
+    def _earliest(self, leg: Leg) -> int:
+        """Where the text of the next response starts at the earliest."""
+        return self._next_start if leg.doubtful is None else leg.doubtful
+
     @property
     def _late_sound(self) -> bool:
         """Sound is read when a response is complete, and not piece by piece."""
@@ -333,7 +320,7 @@ class Caller:
     def _seconds(self, pcm: bytes) -> float:
         return len(pcm) / (SAMPLE_WIDTH * self._request.sample_rate)
 
-    def _idle(self, leg: _Leg) -> bool:
+    def _idle(self, leg: Leg) -> bool:
         """Nothing is being spoken on a socket, or will be."""
         return (
             self.ready and leg.certain is None and leg.response is None and not self._text.voiced() and not leg.clears
@@ -347,11 +334,11 @@ class Caller:
 
     # Events to send.
 
-    def _event(self, leg: _Leg, kind: str, **fields: object) -> Event:
+    def _event(self, leg: Leg, kind: str, **fields: object) -> Event:
         leg.machine.see("client", kind)
         return {"event_id": self._ids.new("event_"), "type": kind, **fields}
 
-    def _append(self, leg: _Leg, start: int, text: str) -> list[Event]:
+    def _append(self, leg: Leg, start: int, text: str) -> list[Event]:
         events = []
         for at in range(0, len(text), LONGEST_APPEND):
             part = text[at : at + LONGEST_APPEND]
@@ -359,76 +346,78 @@ class Caller:
             events.append(self._event(leg, "input_text_buffer.append", text=part))
         return events
 
-    def _append_from(self, leg: _Leg, start: int, end: int) -> list[Event]:
+    def _append_from(self, leg: Leg, start: int, end: int) -> list[Event]:
         pieces = self._text.pieces(start, end)
         return [event for place, text in pieces for event in self._append(leg, place, text)]
 
-    def _commit(self, leg: _Leg) -> Event:
+    def _commit(self, leg: Leg) -> Event:
         leg.commits += 1
         return self._event(leg, "input_text_buffer.commit")
 
     # Events that have come.
 
-    def _catch_up(self, leg: _Leg, kind: str, event: Event) -> None:
+    def _catch_up(self, leg: Leg, kind: str, event: Event) -> None:
         """Make up for events that the service has left out."""
         response = leg.response
         if response is None:
             begins = kind in ("response.audio.delta", "response.done") and not leg.is_stale(kind, event)
             if begins and leg.machine.see("server", "response.created") == "passes":
                 self._respond(leg, event)
-        elif kind == "session.finished" or (kind == "response.created" and response.id != _response_id(event)):
+        elif kind == "session.finished" or (kind == "response.created" and response.id != response_id(event)):
             leg.machine.see("server", "response.done")
             self._close(leg, 0)
 
-    def _created(self, leg: _Leg, event: Event) -> None:
-        leg.session_id = _identifier(_part(event, "session"))
+    def _created(self, leg: Leg, event: Event) -> None:
+        leg.session_id = id_of(part_of(event, "session"))
 
-    def _updated(self, leg: _Leg, event: Event) -> None:
-        leg.session_id = leg.session_id or _identifier(_part(event, "session"))
+    def _updated(self, leg: Leg, event: Event) -> None:
+        leg.session_id = leg.session_id or id_of(part_of(event, "session"))
         self.ready = True
 
-    def _committed(self, leg: _Leg, _: Event) -> None:
+    def _committed(self, leg: Leg, _: Event) -> None:
         leg.commits = max(0, leg.commits - 1)
 
-    def _cleared(self, leg: _Leg, _: Event) -> None:
+    def _cleared(self, leg: Leg, _: Event) -> None:
         if not leg.clears:
             return
         place = leg.clears.popleft()
         if leg.response is None:
+            if leg.doubtful is None and self._text.voiced_once(place):
+                leg.doubtful = self._text.start
             self._text.drop(place)
         else:
             leg.response.cleared = place
 
-    def _respond(self, leg: _Leg, event: Event) -> None:
+    def _respond(self, leg: Leg, event: Event) -> None:
         self.ready = True
         # In commit mode a response speaks a commit, and what is written while it does so is not part of it.
         commits = self._text.commits
         end = commits[0] if commits and not self._in_one_go else self._text.end
-        leg.response = _Response(_response_id(event), self._sound(), _Segment((self._next_start, end)), end)
+        leg.response = Response(response_id(event), self._sound(), Segment((self._earliest(leg), end)), end)
 
-    def _delta(self, leg: _Leg, event: Event) -> None:
+    def _delta(self, leg: Leg, event: Event) -> None:
         response = leg.response
         assert response is not None
         told = leg.in_session(event.get("text_span"))
         if told is not None:
             self._enter(response, told)
         elif not response.segment.known and self._in_one_go:
-            response.segment.span = (self._text.start, self._text.end)
-        pcm = response.sound.feed(_decoded(event.get("delta"), leg.session_id))
+            response.segment.span = (self._earliest(leg), self._text.end)
+        pcm = response.sound.feed(sound_of(event.get("delta"), leg.session_id))
         self._put(leg, response, pcm)
 
-    def _enter(self, response: _Response, told: Span) -> None:
+    def _enter(self, response: Response, told: Span) -> None:
         """The sound that comes speaks a text that is known: the piece in progress, or the next one."""
         segment = response.segment
         if segment.known and told[0] >= segment.span[1] and not self._late_sound:
             self._complete(response)
-            response.segment = segment = _Segment(told)
+            response.segment = segment = Segment(told)
         elif segment.known:
             told = min(told[0], segment.span[0]), max(told[1], segment.span[1])
         segment.span = told
         segment.known = True
 
-    def _put(self, leg: _Leg, response: _Response, pcm: bytes) -> None:
+    def _put(self, leg: Leg, response: Response, pcm: bytes) -> None:
         if response.sound.sample_rate != self._request.sample_rate:
             raise BadReply(
                 f"The service sent sound at {response.sound.sample_rate} Hz instead of {self._request.sample_rate}.",
@@ -436,12 +425,12 @@ class Caller:
                 request_id=response.id or leg.session_id,
             )
         if pcm:
-            self._queue.append(_Piece(pcm, response.segment))
+            self._queue.append(Piece(pcm, response.segment))
             seconds = self._seconds(pcm)
             self.queued += seconds
             response.seconds += seconds
 
-    def _sound_done(self, leg: _Leg, _: Event) -> None:
+    def _sound_done(self, leg: Leg, _: Event) -> None:
         response = leg.response
         assert response is not None
         if not response.over:
@@ -450,13 +439,13 @@ class Caller:
             if response.segment.known:
                 self._complete(response)
 
-    def _done(self, leg: _Leg, event: Event) -> None:
-        said = _part(event, "response")
+    def _done(self, leg: Leg, event: Event) -> None:
+        said = part_of(event, "response")
         if said.get("status") in ("failed", "incomplete", "cancelled"):
-            raise self._failure(leg, _part(said, "status_details"))
-        self._close(leg, _count(_part(said, "usage").get("characters")))
+            raise self._failure(leg, part_of(said, "status_details"))
+        self._close(leg, count_of(part_of(said, "usage").get("characters")))
 
-    def _close(self, leg: _Leg, characters: int) -> None:
+    def _close(self, leg: Leg, characters: int) -> None:
         """The response is complete."""
         response = leg.response
         assert response is not None
@@ -473,22 +462,24 @@ class Caller:
             self._text.drop(response.cleared)
         facts = replace(self._facts, request_id=response.id or leg.session_id, characters=characters or response.billed)
         if not (self._queue and self._queue[-1].segment is response.segment):
-            self._queue.append(_Piece(b"", response.segment))
+            self._queue.append(Piece(b"", response.segment))
         self._queue[-1].facts = facts
         leg.response = None
         leg.last_response = response.id
 
-    def _told_by_count(self, leg: _Leg, response: _Response, characters: int) -> Span:
+    def _told_by_count(self, leg: Leg, response: Response, characters: int) -> Span:
         """The text of a response whose sound did not tell it."""
         end = self._text.end if self._in_one_go else response.end
-        place = self._text.reach(characters, end, skipping=not self._in_one_go) if characters else None
+        place = None
+        if leg.doubtful is None and characters and (self._in_one_go or not self._text.billed_for(characters, end)):
+            place = self._text.reach(characters, end, skipping=not self._in_one_go)
         if place is None:
             if self._in_one_go and leg.certain is None:
-                leg.certain = self._text.start
+                leg.certain = self._earliest(leg)
             place = end
-        return self._next_start, place
+        return self._earliest(leg), place
 
-    def _complete(self, response: _Response) -> None:
+    def _complete(self, response: Response) -> None:
         """All sound of a response's piece has come."""
         segment = response.segment
         segment.whole = True
@@ -497,11 +488,11 @@ class Caller:
             self._text.drop(segment.span[1])
             self._losses = 0
 
-    def _finished(self, _leg: _Leg, _event: Event) -> None:
+    def _finished(self, _leg: Leg, _event: Event) -> None:
         self._text.drop(self._text.end)
         self.finished = True
 
-    def _error(self, leg: _Leg, event: Event) -> None:
+    def _error(self, leg: Leg, event: Event) -> None:
         error = self._failure(leg, event)
         if self.ready and isinstance(error, Refused) and self._in_one_go and leg.commits:
             leg.commits -= 1  # there was nothing left to be spoken: the commit was a hint
@@ -509,7 +500,7 @@ class Caller:
             return
         raise error
 
-    def _failure(self, leg: _Leg, said: Event) -> LinereadError:
+    def _failure(self, leg: Leg, said: Event) -> LinereadError:
         """What an error of the service means, in an event or in a response that failed."""
         if not said:
             remedy = "Try again; if it stays, tell the service's support the session's id."
@@ -530,7 +521,7 @@ class Caller:
 
     # What becomes of a session whose socket is lost.
 
-    def _break_off(self, leg: _Leg, reason: EngineError) -> None:
+    def _break_off(self, leg: Leg, reason: EngineError) -> None:
         """What can be kept of a response in progress is kept; the rest will be spoken anew."""
         response = leg.response
         if response is not None and response.over and response.segment.whole:
@@ -541,7 +532,8 @@ class Caller:
             self.queued = sum(self._seconds(piece.pcm) for piece in self._queue)
             if segment.taken and not segment.whole:
                 spoken = self._text.start if leg.certain is None else leg.certain
-                self._cut("amid a sentence that was heard in part", spoken, reason)
+                # Text that was cleared is done with, also where it was being spoken already.
+                self._cut("amid a sentence that was heard in part", min(spoken, segment.span[0]), reason)
         if leg.clears or (response is not None and response.cleared):
             self._text.drop(max([*leg.clears, 0 if response is None else response.cleared]))
         if leg.certain is not None:
@@ -576,7 +568,7 @@ def closing(code: int | None, reason: str, host: str, *, hide: Callable[[str], s
         error = dashscope.decode_error(0, reason.encode("utf-8", "replace"), hide=hide)
         if type(error) is not ServiceFailed or error.retryable:
             return error
-    said = f" ({code}{': ' + hide(reason)[:_LONGEST_ID] if reason else ''})" if code else ""
+    said = f" ({code}{': ' + hide(reason)[:_LONGEST_REASON] if reason else ''})" if code else ""
     return Unreachable(
         f"{host} has closed the connection{said}.", remedy="Try again; check the model's name.", retryable=True
     )
@@ -584,138 +576,3 @@ def closing(code: int | None, reason: str, host: str, *, hide: Callable[[str], s
 
 #: What the service says of a system voice that a model for custom voices is asked for.
 _OTHER_VOICES: Final = "Engine return error code: 411"
-
-
-@dataclass(slots=True, eq=False)
-class _Segment:
-    """A piece of text that was spoken at once.
-
-    Attributes:
-        span: It, or what is known to hold it.
-        known: The service has said which text it is.
-        whole: All of its sound has come.
-        taken: Some of its sound was delivered.
-    """
-
-    span: Span
-    known: bool = False
-    whole: bool = False
-    taken: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Piece:
-    """Sound that waits for its reader; with facts it is a response's last."""
-
-    pcm: bytes
-    segment: _Segment
-    facts: Facts | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Response:
-    """A response in progress.
-
-    Attributes:
-        id: Its id.
-        sound: What reads its sound.
-        segment: The piece of text that is being spoken.
-        end: Where its text ends at the latest, as far as is known when it begins.
-        billed: Characters that its text is billed for.
-        seconds: How much sound of it has come.
-        over: All of it has come.
-        cleared: Text before this place was forgotten while it was in progress.
-    """
-
-    id: str
-    sound: Sound
-    segment: _Segment
-    end: int
-    billed: int = 0
-    seconds: float = 0.0
-    over: bool = False
-    cleared: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Leg:
-    """The part of a session that one socket serves.
-
-    Attributes:
-        machine: Which event may come.
-        session_id: The service's id of it.
-        response: The response in progress.
-        last_response: Id of the response before.
-        certain: The place in the text up to which it is known what was spoken; None where all is known.
-        commits: Commits that were not answered.
-        clears: Places of the text up to which it was cleared, where that was not answered.
-    """
-
-    machine: Machine = field(default_factory=Machine)
-    session_id: str = ""
-    response: _Response | None = None
-    last_response: str = ""
-    certain: int | None = None
-    commits: int = 0
-    clears: deque[int] = field(default_factory=deque)
-    _appended: int = 0
-    # From which character of the socket's text on the session's stands how much further on.
-    _shifts: list[tuple[int, int]] = field(default_factory=list)
-
-    def append(self, start: int, characters: int) -> None:
-        """Text of the session goes out."""
-        shift = start - self._appended
-        if not self._shifts or self._shifts[-1][1] != shift:
-            self._shifts.append((self._appended, shift))
-        self._appended += characters
-
-    def in_session(self, told: object) -> Span | None:
-        """A span of the socket's text as one of the session's; None if it is none."""
-        if not (isinstance(told, list) and len(told) == 2 and all(type(place) is int for place in told)):
-            return None
-        start, end = told
-        if not 0 <= start < end <= self._appended:
-            return None
-        first = max(shift for shift in self._shifts if shift[0] <= start)
-        last = max(shift for shift in self._shifts if shift[0] < end)
-        return start + first[1], end + last[1]
-
-    def is_stale(self, kind: str, event: Event) -> bool:
-        """Whether an event is of a response that is complete."""
-        return kind.startswith("response.") and bool(self.last_response) and _response_id(event) == self.last_response
-
-
-def _response_id(event: Event) -> str:
-    """The id of the response that an event is of; empty where it does not say."""
-    named = event.get("response_id")
-    return named[:_LONGEST_ID] if isinstance(named, str) else _identifier(_part(event, "response"))
-
-
-def _identifier(fields: Event) -> str:
-    named = fields.get("id")
-    return named[:_LONGEST_ID] if isinstance(named, str) else ""
-
-
-def _part(fields: Event, name: str) -> Event:
-    part = fields.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _count(value: object) -> int:
-    return value if type(value) is int and value > 0 else 0
-
-
-def _decoded(delta: object, session_id: str) -> bytes:
-    if not delta:
-        return b""
-    try:
-        if isinstance(delta, str):
-            return pybase64.b64decode(delta, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    raise BadReply(
-        "The service sent sound that is not Base64.",
-        remedy="Try again; if it stays, tell the service's support the session's id.",
-        request_id=session_id,
-        retryable=True,
-    )

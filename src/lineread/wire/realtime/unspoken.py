@@ -49,6 +49,10 @@ class Unspoken:
         """Whether anything between two places can be heard, and is not forgotten; by default in all of it."""
         return any(VOICED.search(text) for _, text in self.pieces(start, end))
 
+    def voiced_once(self, end: int) -> bool:
+        """Whether anything up to a place could be heard, also if it was forgotten since."""
+        return VOICED.search(self._text, 0, max(0, end - self.start)) is not None
+
     def pieces(self, start: int | None = None, end: int | None = None) -> Iterator[tuple[int, str]]:
         """The text between two places, in pieces with their places; what is forgotten is left out."""
         at = max(self.start, start or 0)
@@ -72,10 +76,16 @@ class Unspoken:
         while self.commits and not self.voiced(end=self.commits[0]):
             self.commits.popleft()
 
+    def billed_for(self, characters: int, end: int) -> bool:
+        """Whether so many may be billed for all text up to a place. Nobody knows which white space counts."""
+        text = "".join(text for _, text in self.pieces(end=end))
+        return billed_characters("".join(text.split())) <= characters <= billed_characters(text)
+
     def reach(self, characters: int, end: int, *, skipping: bool) -> int | None:
         """Where the text ends that a response has spoken, from the start on.
 
-        Whether the service bills white space before a sentence is not known, so both are tried.
+        Whether the service bills the white space between sentences is not known. So it may be several places; to take
+        the wrong one would be to say a word twice, or not at all.
 
         Args:
             characters: What the service has billed for it.
@@ -83,31 +93,29 @@ class Unspoken:
             skipping: What is forgotten was surely not spoken.
 
         Returns:
-            The place; None if the characters would end where nobody ends a response, such as within a word.
+            The place; None if there is more than one, or if the characters would end where nobody ends a response, such
+            as within a word.
         """
         pieces: Iterable[tuple[int, str]]
         pieces = self.pieces(end=end) if skipping else [(self.start, self._text[: end - self.start])]
         places = [place + offset for place, text in pieces for offset in range(len(text))]
         text = "".join(self._text[place - self.start] for place in places)
-        for begin in {0: None, len(text) - len(text.lstrip()): None}:
-            count = _prefix(text[begin:], characters)
-            if count is not None and _is_edge(text, begin + count):
-                return places[begin + count - 1] + 1
-        return None
+        edges = list(_edges(text, characters))
+        if not edges or VOICED.search(text, edges[0], edges[-1]):
+            return None
+        return places[edges[0] - 1] + 1
 
 
-def _prefix(text: str, characters: int) -> int | None:
-    """How many characters of a text are billed as so many; None where it has too few, or the count cuts one in two."""
-    billed = 0
-    for count, character in enumerate(text, 1):
-        billed += billed_characters(character)
-        if billed >= characters:
-            return count if billed == characters else None
-    return None
-
-
-def _is_edge(text: str, at: int) -> bool:
-    """Whether a response may end there: not within a word, nor before its punctuation."""
-    if at == len(text):
-        return True
-    return text[at].isspace() or not text[at - 1].isalnum()
+def _edges(text: str, characters: int) -> Iterator[int]:
+    """Where so many characters may end: after a mark and white space, or at the end. Spaces within a clause count."""
+    least = most = 0
+    marked = True
+    for at, character in enumerate(text, 1):
+        billed = billed_characters(character)
+        most += billed
+        least += 0 if marked and character.isspace() else billed
+        if least > characters:
+            return
+        marked = marked if character.isspace() else not character.isalnum()
+        if characters <= most and (marked or at == len(text)):
+            yield at
