@@ -471,7 +471,7 @@ class Caller:
         """The text of a response whose sound did not tell it."""
         end = self._text.end if self._in_one_go else response.end
         place = None
-        if leg.doubtful is None and characters and (self._in_one_go or not self._text.billed_for(characters, end)):
+        if characters and leg.doubtful is None:
             place = self._text.reach(characters, end, skipping=not self._in_one_go)
         if place is None:
             if self._in_one_go and leg.certain is None:

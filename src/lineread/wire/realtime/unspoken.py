@@ -76,11 +76,6 @@ class Unspoken:
         while self.commits and not self.voiced(end=self.commits[0]):
             self.commits.popleft()
 
-    def billed_for(self, characters: int, end: int) -> bool:
-        """Whether so many may be billed for all text up to a place. Nobody knows which white space counts."""
-        text = "".join(text for _, text in self.pieces(end=end))
-        return billed_characters("".join(text.split())) <= characters <= billed_characters(text)
-
     def reach(self, characters: int, end: int, *, skipping: bool) -> int | None:
         """Where the text ends that a response has spoken, from the start on.
 
