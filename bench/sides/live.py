@@ -136,7 +136,8 @@ class Sdk:
 class Crowd:
     """Listeners of as many sessions, each fed with a talk of its own as fast as it is spoken.
 
-    A sentence is written when the listener has less than three seconds in hand, as a writer would that keeps ahead.
+    A sentence is written when the listener has less than three seconds in hand, of sound and of text that is still to be
+    spoken, as a writer would that keeps ahead.
 
     Args:
         url: The server.
@@ -176,21 +177,22 @@ class Crowd:
         async with http.ws_connect(self._url, autoping=True) as socket:
             await socket.receive()
             begin = time.perf_counter()
-            await socket.send_str(_append(CLAUSE + AFTER.format(number)))
-            await socket.send_str(_append(next(sentences)))
-            sound = written = 0.0
+            greeting = CLAUSE + AFTER.format(number) + next(sentences)
+            await socket.send_str(_append(greeting))
+            sound, said, written = 0.0, 0, len(greeting)
             end = begin + 2 * self._seconds - number * self._seconds / self._sessions
             while (now := time.perf_counter()) < end:
                 in_hand = begin + first + dry + sound - now if first else IN_HAND
-                if in_hand + max(0.0, written - sound) < IN_HAND:
+                if in_hand + (written - said) * PACE < IN_HAND:
                     sentence = next(sentences)
-                    written = max(written, sound) + len(sentence) * PACE
+                    written += len(sentence)
                     await socket.send_str(_append(sentence))
                 try:
                     message = await socket.receive(max(0.02, min(in_hand - IN_HAND, 1.0)) if first else 10.0)
                 except TimeoutError:
                     continue
-                if size := _sound(message.data):
+                if delta := _delta(message.data):
+                    size, said = delta
                     now = time.perf_counter()
                     first = first or now - begin
                     dry += max(0.0, now - (begin + first + dry + sound))
@@ -210,16 +212,16 @@ def _append(text: str) -> str:
     return json.dumps({"type": "input_text_buffer.append", "text": text})
 
 
-def _sound(message: object) -> float:
-    """Seconds of sound in a message."""
-    if not isinstance(message, str) or '"response.audio.delta"' not in message:
-        if isinstance(message, str) and '"type":"error"' in message:
+def _delta(message: object) -> tuple[float, int] | None:
+    """Seconds of sound in a message, and how far in the text it is; None where it has no sound."""
+    if not isinstance(message, str):
+        raise RuntimeError(f"the session ended: {message}")
+    if '"response.audio.delta"' not in message:
+        if '"type":"error"' in message:
             raise RuntimeError(message)
-        if not isinstance(message, str):
-            raise RuntimeError(f"the session ended: {message}")
-        return 0.0
-    begin = message.index('"delta":"') + 9
-    return (message.index('"', begin) - begin) * 0.75 / 48_000
+        return None
+    event = json.loads(message)
+    return len(event["delta"]) * 0.75 / 48_000, event["text_span"][1]
 
 
 def p95(sample: dict[str, Any]) -> float:
