@@ -136,8 +136,8 @@ class Sdk:
 class Crowd:
     """Listeners of as many sessions, each fed with a talk of its own as fast as it is spoken.
 
-    A sentence is written when the listener has less than three seconds in hand, of sound and of text that is still to be
-    spoken, as a writer would that keeps ahead.
+    A sentence is written when the listener has less than three seconds in hand, of sound and of text to be spoken, as a
+    writer would that keeps ahead.
 
     Args:
         url: The server.
@@ -187,11 +187,12 @@ class Crowd:
                     sentence = next(sentences)
                     written += len(sentence)
                     await socket.send_str(_append(sentence))
+                patience = max(0.02, min(in_hand - IN_HAND, 1.0)) if first else 10.0
                 try:
-                    message = await socket.receive(max(0.02, min(in_hand - IN_HAND, 1.0)) if first else 10.0)
+                    message = await socket.receive_str(timeout=patience)
                 except TimeoutError:
                     continue
-                if delta := _delta(message.data):
+                if delta := _delta(message):
                     size, said = delta
                     now = time.perf_counter()
                     first = first or now - begin
@@ -212,10 +213,8 @@ def _append(text: str) -> str:
     return json.dumps({"type": "input_text_buffer.append", "text": text})
 
 
-def _delta(message: object) -> tuple[float, int] | None:
+def _delta(message: str) -> tuple[float, int] | None:
     """Seconds of sound in a message, and how far in the text it is; None where it has no sound."""
-    if not isinstance(message, str):
-        raise RuntimeError(f"the session ended: {message}")
     if '"response.audio.delta"' not in message:
         if '"type":"error"' in message:
             raise RuntimeError(message)
