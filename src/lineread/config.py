@@ -34,6 +34,7 @@ VARIABLES: Final = {
     "fallback": "LINEREAD_FALLBACK",
     "cache_dir": "LINEREAD_CACHE_DIR",
     "cache_size": "LINEREAD_CACHE_SIZE",
+    "data_dir": "LINEREAD_DATA_DIR",
     "player": "LINEREAD_PLAYER",
     "output_dir": "OUTPUT_DIR",
     "base_url": "DASHSCOPE_HTTP_BASE_URL",
@@ -49,6 +50,7 @@ _READ: Final = (
     "HOME",
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
     "XDG_STATE_HOME",
 )
 _KEY_OPTION: Final = "dashscope_api_key"
@@ -90,6 +92,7 @@ class Settings:
         workspace: Workspace id sent along with each call to a base URL of the user's own.
         cache_dir: Where finished segments are kept; None for no cache.
         cache_bytes: Most bytes that the cache keeps.
+        data_dir: Where voices are kept: those of the user's own, and packs of voices for the machine.
         state_dir: Where processes share how often they have called.
         output_dir: Base of the default output directory.
         player: Command that plays PCM from standard input; None to look for one.
@@ -105,6 +108,7 @@ class Settings:
     workspace: str | None
     cache_dir: str | None
     cache_bytes: int
+    data_dir: str
     state_dir: str
     output_dir: str
     player: str | None
@@ -192,6 +196,9 @@ def survey(
         workspace=workspace,
         cache_dir=os.path.expanduser(cache_dir) if cache else None,
         cache_bytes=attempt(lambda: parse_size(setting("cache_size") or str(DEFAULT_CACHE_BYTES)), DEFAULT_CACHE_BYTES),
+        data_dir=os.path.expanduser(
+            setting("data_dir") or _user_dir(environ, "XDG_DATA_HOME", os.path.join(".local", "share"))
+        ),
         state_dir=_user_dir(environ, "XDG_STATE_HOME", os.path.join(".local", "state")),
         output_dir=os.path.expanduser(setting("output_dir") or "output"),
         player=setting("player"),

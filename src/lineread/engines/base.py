@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from lineread.config import Settings
+    from lineread.engines.enroller import Enroller
     from lineread.engines.link import Link
     from lineread.speech import Chunk, LiveRequest, Request, Segment
 
@@ -111,6 +112,14 @@ class Engine(ABC):
         """
         return None
 
+    def enroller(self) -> Enroller | None:
+        """What makes voices for this engine; None where it has only those that it has.
+
+        Raises:
+            ConfigError: It cannot work as it is set up.
+        """
+        return None
+
     def warm(self) -> None:  # noqa: B027 - most engines load nothing
         """Begin to load what the first segment will wait for, in the background. Raises nothing: that one will."""
 
@@ -159,6 +168,10 @@ class Wrapper(Engine):
     def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link | None:
         """As the inner engine."""
         return self.inner.link(request, turn=turn)
+
+    def enroller(self) -> Enroller | None:
+        """As the inner engine."""
+        return self.inner.enroller()
 
     def warm(self) -> None:
         """As the inner engine."""

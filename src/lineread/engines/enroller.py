@@ -1,0 +1,84 @@
+"""What makes voices and keeps them.
+
+Owns the contract between whoever wants a voice of their own and whatever makes it: the cloud's enrolment service, or
+the machine's own. A server that answers for enrolment stands on the same contract.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lineread.enrolment import Clone, Design, Enrolled, Kind, Page
+
+
+class Enroller(ABC):
+    """Makes voices, and lists, finds and deletes those that it made.
+
+    Attributes:
+        engine: Name of the engine that speaks them.
+        place: Where they are kept: the service's region or host, or ``machine``.
+        account: A fingerprint of the account that they belong to, never a key; empty on the machine.
+    """
+
+    engine: str
+    place: str
+    account: str
+
+    @abstractmethod
+    def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
+        """The model that shall speak a voice.
+
+        Args:
+            kind: How the voice is made.
+            model: The model that was asked for; None takes the newest that fits.
+            realtime: It shall speak in live sessions, not over HTTP.
+
+        Raises:
+            ModelError: There is none, or that one does not speak voices made so, or not that way.
+        """
+
+    @abstractmethod
+    async def clone(self, order: Clone) -> Enrolled:
+        """Make a voice from a sample.
+
+        Raises:
+            RequestError: The order cannot be carried out. Nothing was sent anywhere.
+            EngineError: The service refused it or failed.
+        """
+
+    @abstractmethod
+    async def design(self, order: Design) -> Enrolled:
+        """Make a voice from a description, with a preview.
+
+        Raises:
+            RequestError: The order cannot be carried out. Nothing was sent anywhere.
+            EngineError: The service refused it or failed.
+        """
+
+    @abstractmethod
+    async def page(self, kind: Kind, *, index: int = 0, size: int = 10) -> Page:
+        """Some of the voices that were made that way, the newest first.
+
+        Raises:
+            EngineError: The service refused it or failed.
+        """
+
+    @abstractmethod
+    async def find(self, kind: Kind, voice: str) -> Enrolled:
+        """What is known of a voice.
+
+        Raises:
+            VoiceError: There is none of that id (code ``voice_not_found``).
+            EngineError: The service refused it or failed.
+        """
+
+    @abstractmethod
+    async def delete(self, kind: Kind, voice: str) -> None:
+        """Delete a voice for ever.
+
+        Raises:
+            VoiceError: There is none of that id (code ``voice_not_found``).
+            EngineError: The service refused it or failed.
+        """
