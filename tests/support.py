@@ -79,7 +79,12 @@ def serving(home: Path, *options: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     environ = {name: value for name, value in os.environ.items() if name != "DASHSCOPE_API_KEY"}
-    environ |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "XDG_STATE_HOME": str(home / "state")}
+    environ |= {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_STATE_HOME": str(home / "state"),
+        "XDG_DATA_HOME": str(home / "data"),
+    }
     command = [sys.executable, "-m", "lineread", "serve", "--port", address.rpartition(":")[2], *options]
     with subprocess.Popen(command, env=environ, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:

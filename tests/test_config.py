@@ -276,6 +276,7 @@ def test_the_defaults() -> None:
     assert dataclasses.asdict(settings) == {
         "engine": None, "fallback": None, "key": None, "key_source": "", "base_url": BEIJING, "region": "cn-beijing",
         "workspace": None, "cache_dir": f"{cache}/lineread", "state_dir": f"{home}/.local/state/lineread",
+        "data_dir": f"{home}/.local/share/lineread",
         "cache_bytes": 2 << 30, "output_dir": "output", "player": None,
         "warm": 1,
     }  # fmt: skip

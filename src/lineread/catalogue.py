@@ -167,16 +167,20 @@ def load() -> Catalogue:
     )
 
 
+def knows(name: str) -> bool:
+    """Whether there is a system voice of that name; see :func:`voice`."""
+    return _system_voice(name) is not None
+
+
 def voice(name: str) -> Voice:
     """The system voice of that name, or of that Chinese display name; case and ``_`` for a space are forgiven.
 
     Raises:
         VoiceError: There is none.
     """
-    voices = load().voices
-    found = voices.get(name) or voices.get(_forgive(name, voices) or "")
-    found = found or next((each for each in voices.values() if each.name == name.strip()), None)
+    found = _system_voice(name)
     if found is None:
+        voices = load().voices
         raise VoiceError(
             f"There is no voice {shortened(name)!r}.",
             remedy=suggestion(name, voices, "`lineread voices` lists all 48."),
@@ -260,6 +264,12 @@ def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
     if not close:
         return otherwise
     return f"Did you mean {' or '.join(by_lower[each] for each in close)}? {otherwise}"
+
+
+def _system_voice(name: str) -> Voice | None:
+    voices = load().voices
+    found = voices.get(name) or voices.get(_forgive(name, voices) or "")
+    return found or next((each for each in voices.values() if each.name == name.strip()), None)
 
 
 def _forgive(name: str, known: Iterable[str]) -> str | None:

@@ -10,16 +10,18 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, overload
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, overload
 
 from lineread import _sync, config, pipeline, sinks
 from lineread import plan as plans
 from lineread.cache import Cache
 from lineread.engines import registry
 from lineread.engines.base import Engine, Wrapper
-from lineread.errors import EngineUnknown
+from lineread.errors import EngineUnknown, OptionError
 from lineread.results import AsyncStream, Speech, Stream
+from lineread.speech import LiveRequest, Request
+from lineread.voices.casting import Casting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
     from lineread.engines.link import Link
     from lineread.live.session import Live
     from lineread.plan import Plan
-    from lineread.speech import Chunk, LiveRequest, Request, Segment
+    from lineread.speech import Chunk, Segment
+    from lineread.voices.making import CloneWish, DesignWish, Made, Maker
+
+Asked = TypeVar("Asked", Request, LiveRequest)
 
 #: Below the base of outputs; the place that agents' skills for Qwen TTS agreed on.
 OUTPUT_PLACE = os.path.join("ai-audio-tts", "audio")
@@ -68,6 +73,10 @@ class Job:
     def chunks(self) -> AsyncGenerator[Chunk, None]:
         """Speak it."""
         return pipeline.speak(self.plan, self.studio)
+
+
+#: The engine that makes likenesses of voices without the cloud.
+REHEARSAL = "builtin"
 
 
 class Client:
@@ -129,6 +138,7 @@ class Client:
         self._opening = threading.Lock()  # many threads may make a client's first call at once
         directory = self.settings.cache_dir
         _sync.close_at_exit(self)
+        self.casting = Casting(self.settings.data_dir)
         self.cache = None if directory is None else Cache(directory, max_bytes=self.settings.cache_bytes)
 
     @overload
@@ -164,6 +174,7 @@ class Client:
     async def agenerate(self, request: Request, *, stream: bool = False) -> Speech | AsyncStream:
         """As :meth:`generate`, for callers with an event loop."""
         plans.check_stream(stream)
+        await self.casting.id(request.voice, self.engine(), model=request.model, realtime=False)
         job = self.prepare(request)
         chunks = AsyncStream(job, job.chunks())
         return chunks if stream else await chunks.collect()
@@ -171,12 +182,15 @@ class Client:
     def prepare(self, request: Request) -> Job:
         """Check a request, choose its engine and say how it will be spoken. Nothing is sent, nothing is loaded.
 
+        A voice of the user's own that was allowed to be made for further models is made now, if it has to be.
+
         Raises:
             RequestError: What is asked cannot be done.
             ConfigError: The engine cannot work as it is set up.
+            EngineError: The voice had to be made, and could not be.
         """
         engine = self.engine()
-        plan = plans.make(request, engine)
+        plan = plans.make(self._cast(request, engine), engine)
         self._say_who_speaks(engine, request, plan.request)
         studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
         return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE))
@@ -199,6 +213,7 @@ class Client:
         """What a session stands on; arguments and errors as for :meth:`live`."""
         plans.check(request)
         engine = self.engine()
+        request = self._cast(request, engine)
         link = engine.link(request)
         if link is None:
             from lineread.live.local import Local  # noqa: PLC0415 - as above
@@ -206,6 +221,34 @@ class Client:
             link = Local(request, engine, self.cache)
         self._say_who_speaks(engine, request, link.request)
         return link
+
+    async def make(self, wish: CloneWish | DesignWish) -> Made:
+        """Make a voice of the user's own, and keep it in the voice book.
+
+        Raises:
+            RequestError: Something of the wish cannot be, or the engine makes no voices; nothing was sent anywhere.
+            EngineError: It could not be made.
+            ConfigError: The engine or the voice book cannot work as it is set up.
+        """
+        return await self.maker().make(wish)
+
+    def maker(self) -> Maker:
+        """What makes voices with this client's engine and keeps them in the voice book.
+
+        Raises:
+            OptionError: The engine makes no voices.
+            ConfigError: It cannot work as it is set up.
+        """
+        from lineread.voices.making import Maker  # noqa: PLC0415 - asyncio: nothing else has to load it
+
+        engine = self.engine()
+        enroller = engine.enroller()
+        if enroller is None:
+            raise OptionError(
+                f"The {engine.name} engine makes no voices.", remedy="Use --engine dashscope, or --engine builtin."
+            )
+        machine = None if enroller.engine == REHEARSAL else self._named(REHEARSAL).enroller()
+        return Maker(enroller, self.casting.book, machine)
 
     def engine(self) -> Engine:
         """The engine that speaks this client's requests, with what belongs around it."""
@@ -255,6 +298,12 @@ class Client:
             self._open[mark] = _Equipped(primary, backup, self.settings, self.cache)
         return self._open[mark]
 
+    def _cast(self, asked: Asked, engine: Engine) -> Asked:
+        """The request with the id that a name of the voice book stands for."""
+        live = isinstance(asked, LiveRequest)
+        voice = _sync.run(self.casting.id(asked.voice, engine, model=asked.model, realtime=live))
+        return asked if voice is asked.voice else replace(asked, voice=voice)
+
     def _say_who_speaks(self, engine: Engine, asked: Request | LiveRequest, resolved: Request | LiveRequest) -> None:
         """Tell what the user could not know, and has not asked for."""
         if self._engine is None and self.settings.engine is None and self.settings.key is None:
@@ -291,15 +340,17 @@ class _Equipped(Wrapper):
         self._settings = settings
         self._cache = cache
         self._whole: Engine | None = None
+        self._linked = False
 
     @property
     def used(self) -> bool:
         """Something was spoken, so there may be connections to close."""
-        return self._whole is not None
+        return self._linked or self._whole is not None
 
     def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link | None:
         from lineread.wrappers import turns  # noqa: PLC0415 - see above
 
+        self._linked = True
         return self.inner.link(request, turn=turn or turns(self._settings.state_dir))
 
     def wait(self, request: Request) -> float:

@@ -242,6 +242,11 @@ def server_keys() -> str | None:
     return os.environ.get(SERVER_KEYS_VARIABLE)
 
 
+def data_dir() -> str:
+    """Where voices are kept, for who needs no other setting."""
+    return survey(cache=False)[0].data_dir
+
+
 def key_file() -> str:
     """Where the keys of a server's clients are kept when nobody names another file."""
     return _own_file(os.environ, "keys.toml")

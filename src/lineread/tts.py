@@ -1,4 +1,4 @@
-"""The normalized interface: ``tts.generate``, ``tts.realtime``, their asynchronous twins, and ``tts.live``, a session.
+"""The normalized interface: generate, realtime, voice_clone, voice_design, their asynchronous twins, and live sessions.
 
 Owns names and defaults, which are promises. The work is a client's: one for the whole process, made at the first
 call from the environment's settings; arguments that concern settings make one of their own.
@@ -13,6 +13,9 @@ call from the environment's settings; arguments that concern settings make one o
 
     async with tts.live(voice="Cherry") as session:
         await session.write("Hello, ")
+
+    voice = tts.voice_design(voice_prompt="A dry museum guide in his fifties.", text="This way.", voice_name="guide")
+    tts.generate(text="And here is the second hall.", voice="guide")
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from lineread.live.session import Live
     from lineread.results import AsyncStream, Speech, Stream
     from lineread.speech import Mode
+    from lineread.voices.making import CloneWish, DesignWish, Made
+    from lineread.voices.new import NewVoice, NewVoiceAsyncStream, NewVoiceStream
 
 
 class Options(TypedDict, total=False):
@@ -80,6 +85,19 @@ class LiveOptions(TypedDict, total=False):
     bit_rate: int
     optimize_instructions: bool
     enable_tn: bool | None
+
+
+class VoiceOptions(TypedDict, total=False):
+    """What else the making of a voice may be told; see :class:`lineread.voices.making.Wanted`."""
+
+    language_type: str
+    realtime: bool
+    extend: bool
+    replace: bool
+
+
+class VoiceExtras(VoiceOptions, Options, Settings, total=False):
+    """Keyword-only arguments of the making of a voice beyond the normalized ones."""
 
 
 class LiveExtras(LiveOptions, Settings, total=False):
@@ -250,6 +268,244 @@ async def arealtime(
     from lineread.live.realtime import speak  # noqa: PLC0415 - asyncio: nothing else has to load it
 
     return await speak(live(voice, instruction, sample_rate, **extras), text)
+
+
+@overload
+def voice_clone(
+    voice_sample: str | os.PathLike[str] | bytes,
+    text: str | None,
+    voice_name: str,
+    stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
+    *,
+    consent: str | None = None,
+    transcript: str | None = None,
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice: ...
+@overload
+def voice_clone(
+    voice_sample: str | os.PathLike[str] | bytes,
+    text: str | None,
+    voice_name: str,
+    stream: bool,  # noqa: FBT001 - as above
+    *,
+    consent: str | None = None,
+    transcript: str | None = None,
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceStream: ...
+
+
+def voice_clone(
+    voice_sample: str | os.PathLike[str] | bytes,
+    text: str | None,
+    voice_name: str,
+    stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
+    *,
+    consent: str | None = None,
+    transcript: str | None = None,
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceStream:
+    """Clone a voice from a sample, keep it in the voice book, and let it say something.
+
+    A voice of that name that was made of the same sample is not made again.
+
+    Args:
+        voice_sample: Ten to twenty seconds of one person's clear speech, 60 at most: a file's path, its bytes, or a
+            URL. What the service would refuse is refused here, before it is sent.
+        text: What it shall say; None for nothing.
+        voice_name: What requests call it from now on: digits, letters and underscores, 16 at most.
+        stream: True gives chunks of what it says as they come.
+        consent: Who agreed to what, and when. It is kept with the voice; without it no voice is cloned.
+        transcript: The words of the sample, if they are known.
+        **extras: ``language_type`` of sample and text; ``model``, the model that shall speak it; ``realtime=True``
+            makes it for live sessions as well; ``extend=True`` allows making it for further models when they are
+            needed; ``replace=True`` lets it take the place of another voice of that name. Other fields of
+            :class:`lineread.Request` and settings of :class:`lineread.Client` as for :func:`generate`.
+
+    Returns:
+        The voice: ``voice_id``, ``save()`` and more. ``to_dict()`` gives the normalized response.
+
+    Raises:
+        LinereadError: See ``lineread.errors``.
+    """
+    client, wish, words = _clone(voice_sample, voice_name, consent, transcript, extras)
+    return _sync_first_words(client, _sync.run(client.make(wish)), text, words, stream=stream)
+
+
+@overload
+async def avoice_clone(
+    voice_sample: str | os.PathLike[str] | bytes,
+    text: str | None,
+    voice_name: str,
+    stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
+    *,
+    consent: str | None = None,
+    transcript: str | None = None,
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice: ...
+@overload
+async def avoice_clone(
+    voice_sample: str | os.PathLike[str] | bytes,
+    text: str | None,
+    voice_name: str,
+    stream: bool,  # noqa: FBT001 - as above
+    *,
+    consent: str | None = None,
+    transcript: str | None = None,
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceAsyncStream: ...
+
+
+async def avoice_clone(
+    voice_sample: str | os.PathLike[str] | bytes,
+    text: str | None,
+    voice_name: str,
+    stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
+    *,
+    consent: str | None = None,
+    transcript: str | None = None,
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceAsyncStream:
+    """As :func:`voice_clone`, with the same arguments, for callers with an event loop."""
+    client, wish, words = _clone(voice_sample, voice_name, consent, transcript, extras)
+    return await _async_first_words(client, await client.make(wish), text, words, stream=stream)
+
+
+@overload
+def voice_design(
+    voice_prompt: str,
+    text: str | None,
+    voice_name: str,
+    stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice: ...
+@overload
+def voice_design(
+    voice_prompt: str,
+    text: str | None,
+    voice_name: str,
+    stream: bool,  # noqa: FBT001 - as above
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceStream: ...
+
+
+def voice_design(
+    voice_prompt: str,
+    text: str | None,
+    voice_name: str,
+    stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceStream:
+    """Design a voice from a description, keep it in the voice book, and let it say something.
+
+    A voice of that name that was made of the same description is not made again.
+
+    Args:
+        voice_prompt: What it sounds like, in Chinese or English, 2,048 characters at most.
+        text: What it shall say; None for a greeting.
+        voice_name: As for :func:`voice_clone`.
+        stream: As for :func:`voice_clone`.
+        **extras: As for :func:`voice_clone`.
+
+    Returns:
+        As :func:`voice_clone`.
+
+    Raises:
+        LinereadError: See ``lineread.errors``.
+    """
+    client, wish, words = _design(voice_prompt, voice_name, text, extras)
+    return _sync_first_words(client, _sync.run(client.make(wish)), text, words, stream=stream)
+
+
+@overload
+async def avoice_design(
+    voice_prompt: str,
+    text: str | None,
+    voice_name: str,
+    stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice: ...
+@overload
+async def avoice_design(
+    voice_prompt: str,
+    text: str | None,
+    voice_name: str,
+    stream: bool,  # noqa: FBT001 - as above
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceAsyncStream: ...
+
+
+async def avoice_design(
+    voice_prompt: str,
+    text: str | None,
+    voice_name: str,
+    stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
+    **extras: Unpack[VoiceExtras],
+) -> NewVoice | NewVoiceAsyncStream:
+    """As :func:`voice_design`, with the same arguments, for callers with an event loop."""
+    client, wish, words = _design(voice_prompt, voice_name, text, extras)
+    return await _async_first_words(client, await client.make(wish), text, words, stream=stream)
+
+
+def _clone(
+    sample: str | os.PathLike[str] | bytes,
+    name: str,
+    consent: str | None,
+    transcript: str | None,
+    extras: VoiceExtras,
+) -> tuple[Client, CloneWish, dict[str, Any]]:
+    """The client, the wish, and how the first words are spoken."""
+    from lineread.voices.making import CloneWish, Wanted  # noqa: PLC0415 - asyncio: nothing else has to load it
+
+    client, wanted, words = _for_a_voice(extras)
+    wish = CloneWish(sample, name, consent, transcript, words["language_type"], Wanted(**wanted))
+    return client, wish, words
+
+
+def _design(prompt: str, name: str, text: str | None, extras: VoiceExtras) -> tuple[Client, DesignWish, dict[str, Any]]:
+    """As :func:`_clone`."""
+    from lineread.voices.making import DesignWish, Wanted  # noqa: PLC0415 - as above
+
+    client, wanted, words = _for_a_voice(extras)
+    return client, DesignWish(prompt, name, text, words["language_type"], Wanted(**wanted)), words
+
+
+def _for_a_voice(extras: VoiceExtras) -> tuple[Client, dict[str, Any], dict[str, Any]]:
+    """The client, what the voice is wanted for, and how its first words are spoken."""
+    settings, options = _divided(extras, VoiceExtras.__annotations__)
+    wanted: dict[str, Any] = {name: options.pop(name) for name in _WANTED if name in options}
+    return _clients.get(settings), wanted, {"language_type": "Auto", **options}
+
+
+#: Arguments that say what a voice is made for.
+_WANTED = ("model", "realtime", "extend", "replace")
+
+
+def _sync_first_words(
+    client: Client, made: Made, text: str | None, words: Mapping[str, Any], *, stream: bool
+) -> NewVoice | NewVoiceStream:
+    """The voice with its first words."""
+    from lineread.voices import new  # noqa: PLC0415 - as above
+
+    request = new.first_words(made, text, words, stream=stream)
+    if request is None:
+        return new.NewVoice(made, None)
+    if stream:
+        return new.NewVoiceStream(made, client.generate(request, stream=True))
+    return new.NewVoice(made, new.previewed(made, client.prepare(request)) or client.generate(request))
+
+
+async def _async_first_words(
+    client: Client, made: Made, text: str | None, words: Mapping[str, Any], *, stream: bool
+) -> NewVoice | NewVoiceAsyncStream:
+    """As :func:`_sync_first_words`."""
+    from lineread.voices import new  # noqa: PLC0415 - as above
+
+    request = new.first_words(made, text, words, stream=stream)
+    if request is None:
+        return new.NewVoice(made, None)
+    if stream:
+        return new.NewVoiceAsyncStream(made, await client.agenerate(request, stream=True))
+    return new.NewVoice(made, new.previewed(made, client.prepare(request)) or await client.agenerate(request))
 
 
 def _prepare(

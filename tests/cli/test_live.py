@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from support import lineread
+from support import lineread, serving
 
 TALK = b"Hello there, my friend. This talk goes on for a while, and then it ends."
 COMMAND = [sys.executable, "-m", "lineread", "live", "-e", "fake"]
@@ -187,3 +187,18 @@ def test_input_that_is_no_text() -> None:
     assert done.returncode == 2
     assert b"UTF-8" in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+def test_over_a_server(tmp_path: Path) -> None:
+    """By a server's realtime socket it speaks as by itself; where no server is, one line says so."""
+    key = {"DASHSCOPE_API_KEY": "sk-of-a-test"}
+    with serving(tmp_path, "-e", "fake") as address:
+        there = ["-e", "dashscope", "--base-url", f"http://{address}/api/v1"]
+        done = lineread("live", *there, "-o", "talk.wav", input=TALK, env=os.environ | key)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"talk.wav\n", b"")
+        assert seconds("talk.wav") == pytest.approx(0.05 * len(TALK), abs=1.0)
+    done = lineread("live", *there, "-o", "none.wav", input=TALK, env=os.environ | key)
+    assert done.returncode == 5, done.stderr
+    assert b"a bug" not in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert not os.path.exists("none.wav")

@@ -76,7 +76,8 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["generate"], ["--request", "--file", "required"]),
         (["generate", "--request", "{}", "--file", "x"], ["not allowed"]),
         (["cache", "shrink"], ["shrink", "prune"]),
-        (["voices", "extra"], ["no argument 'extra'"]),
+        (["voices", "previw"], ["no action 'previw'", "Did you mean preview?"]),
+        (["models", "extra"], ["no argument 'extra'"]),
         (["say", "--api-key", "sk-topsecret", "Hello."], ["--api-key"]),
     ],
 )

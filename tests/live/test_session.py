@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -425,3 +427,59 @@ def test_an_unknown_argument() -> None:
     """It is refused with a hint."""
     with pytest.raises(OptionError, match="mode"):
         tts.live("Cherry", mod="commit")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_gives_up_waiting_loses_nothing(turns: int) -> None:
+    """A wait for a chunk that is timed out, or a reader that is cancelled, leaves all sound to who reads next."""
+    async with Client(engine="fake", cache=False).live(LiveRequest("Cherry")) as session:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(session), 0.01)
+        await session.write("One and two. ")
+        first = await asyncio.wait_for(anext(session), 10)
+        reader = asyncio.create_task(anext(session))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reader.cancel()
+        await asyncio.wait([reader])
+        chunks = [first, reader.result()] if not reader.cancelled() and reader.exception() is None else [first]
+        await session.write("Three and four.")
+        await session.end()
+        chunks += [chunk async for chunk in session]
+        assert session.heard().text == "One and two. Three and four."
+        offsets = [chunk.offset for chunk in chunks]
+        assert offsets == [sum(chunk.samples for chunk in chunks[:at]) for at in range(len(chunks))]
+
+
+async def test_two_readers() -> None:
+    """A second reader is told that there is one, and takes nothing from the first."""
+    async with Client(engine="fake", cache=False).live(LiveRequest("Cherry")) as session:
+        first = asyncio.create_task(anext(session))
+        await asyncio.sleep(0)
+        with pytest.raises(RequestError, match="Somebody else is reading"):
+            await anext(session)
+        await session.write("Hello there. ")
+        assert (await first).samples
+        await session.end()
+        assert [chunk async for chunk in session]
+
+
+def test_a_session_that_is_not_open() -> None:
+    """Who writes before opening is told how to open."""
+    live = Client(engine="fake", cache=False).live(LiveRequest("Cherry"))
+    with pytest.raises(AttributeError, match="not open yet"):
+        live.write("Hello.")
+    assert not hasattr(live, "voice")
+
+
+@pytest.mark.parametrize("second", [math.nan, "2", None])
+async def test_seconds_that_are_none(second: Any) -> None:
+    """Before the beginning nothing was heard; what is no second is refused."""
+    async with Client(engine="fake", cache=False).live(LiveRequest("Cherry")) as session:
+        await session.write("Hello there.")
+        await session.end()
+        assert [chunk async for chunk in session]
+        assert session.heard(-1) == session.heard(0) == ("", 0, True)
+        if second is not None:
+            with pytest.raises(OptionError, match="must be a number"):
+                session.heard(second)

@@ -26,6 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DEFAULTS = Options()
+#: Options that are called alike here and there.
+_SAME = (
+    "host",
+    "port",
+    "public_url",
+    "strict",
+    "max_requests",
+    "max_sessions",
+    "max_voices",
+    "max_characters",
+    "fetch_audio",
+    "grace",
+    "warm",
+)
 #: Most digits of a number.
 _DIGITS = 9
 
@@ -51,6 +65,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--public-url", metavar="URL", help="how clients reach it, where a proxy stands before it")
     parser.add_argument("--strict", action="store_true", help="refuse whatever the service's documents forbid")
+    parser.add_argument(
+        "--share-voice",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="custom voice that every key may use, though none had it made (default: none)",
+    )
+    parser.add_argument(
+        "--fetch-audio", action="store_true", help="fetch recordings for new voices from public URLs that clients give"
+    )
     _add_bounds(parser.add_argument_group("bounds"))
     parser.add_argument(
         "--log", choices=("json", "off"), default="json", help="a line for each request (default: %(default)s)"
@@ -75,6 +99,13 @@ def _add_bounds(group: argparse._ArgumentGroup) -> None:
         default=_DEFAULTS.max_sessions,
         metavar="N",
         help="most realtime sessions at once; more get a 429 (default: %(default)s)",
+    )
+    group.add_argument(
+        "--max-voices",
+        type=_number(1),
+        default=_DEFAULTS.max_voices,
+        metavar="N",
+        help="most custom voices that a key may have (default: %(default)s)",
     )
     group.add_argument(
         "--max-characters",
@@ -123,12 +154,12 @@ def _options(arguments: argparse.Namespace) -> Options:
     from lineread.server.access import keys  # noqa: PLC0415 - as above
 
     variable = config.server_keys()
-    names = ("host", "port", "public_url", "strict", "max_requests", "max_sessions", "max_characters", "grace", "warm")
     return Options(
-        **{name: getattr(arguments, name) for name in names},
+        **{name: getattr(arguments, name) for name in _SAME},
         key_file=None if arguments.keys is None else os.path.expanduser(arguments.keys),
         keys=() if variable is None else keys.from_variable(variable),
         origins=tuple(arguments.cors),
+        shared_voices=frozenset(arguments.share_voice),
         audio_bytes=config.parse_size(arguments.audio_size, "--audio-size"),
         log=arguments.log != "off",
     )

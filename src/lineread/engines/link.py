@@ -70,6 +70,8 @@ class Link(ABC):
     def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The sound, as it comes; to be read once. A chunk counts as delivered when the reader asks for the next.
 
+        A reader that is cancelled while it waits loses nothing: the next call goes on where it was.
+
         Raises:
             EngineError: It cannot go on. The error says how far the text was spoken.
         """

@@ -93,7 +93,7 @@ class Hearing:
     def at(self, seconds: float) -> Heard:
         """What was spoken by that second."""
         text, at, exact = self._past, self._past_end[0], True
-        if seconds < self._past_end[1]:
+        if self._past and seconds < self._past_end[1]:
             part = _even(self._past, seconds / self._past_end[1])
             return Heard(part, len(part), exact=False)
         for said in self._said:

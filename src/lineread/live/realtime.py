@@ -117,7 +117,9 @@ async def _pieces(text: str | Iterable[str] | AsyncIterable[str]) -> AsyncIterat
         while (following := await asyncio.to_thread(_next, source)) is not None:
             yield following
     else:
-        raise OptionError(f"text is a {type(text).__name__}.", remedy="Give a string, or something that yields some.")
+        raise OptionError(
+            f"text must be a string or yield strings, not {type(text).__name__}.", remedy="Give pieces of text."
+        )
 
 
 def _next(source: Iterator[str]) -> str | None:

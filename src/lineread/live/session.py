@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, Self, TypeVar
 
 from lineread import _sync
-from lineread.errors import OptionError, TextError
+from lineread.errors import OptionError, RequestError, TextError
 from lineread.live.heard import Heard, Hearing
 from lineread.results import Tally
 
@@ -38,6 +38,11 @@ class Live:
         self._link = link
         self._session: Session | None = None
         self._sync_session: SyncSession | None = None
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if hasattr(Session, name):
+            raise AttributeError(f"The session is not open yet: `async with ... as session`, then session.{name}.")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     async def __aenter__(self) -> Session:
         self._session = Session(self._link)
@@ -78,6 +83,7 @@ class Session:
         self._link = link
         self._hearing = Hearing()
         self._chunks: AsyncGenerator[Chunk, None] | None = None
+        self._waited_for = False
         self._reader: asyncio.Task[object] | None = None
         self._read = asyncio.Event()
         self.ended = False
@@ -133,21 +139,40 @@ class Session:
             await self._link.end()
 
     def heard(self, seconds: float | None = None) -> Heard:
-        """The text that was spoken by that second of the session's sound; None means by the last chunk's end."""
-        return self._hearing.at(math.inf if seconds is None else seconds)
+        """The text that was spoken by that second of the session's sound; None means by the last chunk's end.
+
+        Raises:
+            OptionError: It is no second.
+        """
+        if seconds is not None and (not isinstance(seconds, int | float) or math.isnan(seconds)):
+            raise OptionError("seconds must be a number.", remedy="Count them from the session's first sample.")
+        return self._hearing.at(math.inf if seconds is None else max(0.0, seconds))
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Chunk:
+        """The next chunk. Who gives up waiting for it, by a timeout say, gets it with the next call.
+
+        Raises:
+            RequestError: Somebody else waits for it.
+            LinereadError: The session's voice has failed.
+        """
+        if self._waited_for:
+            raise two_readers()
         self._reader = asyncio.current_task()
-        if self._chunks is None:
-            self._chunks = self._link.chunks()
+        self._chunks = self._chunks or self._link.chunks()
+        self._waited_for = True
         try:
             chunk = await anext(self._chunks)
+        except asyncio.CancelledError:
+            self._chunks = None  # it ended with that; another one goes on where it was
+            raise
         except BaseException:
             self._read.set()
             raise
+        finally:
+            self._waited_for = False
         self._hearing.delivered(chunk)
         self.tally.add(chunk)
         return chunk
@@ -177,6 +202,7 @@ class SyncSession:
         self._session = session
         self._chunks: _sync.Iteration[Chunk] = _sync.Iteration(_all(session))
         self._reader: threading.Thread | None = None
+        self._one_reader = threading.Lock()
         self._read = threading.Event()
 
     @property
@@ -227,12 +253,16 @@ class SyncSession:
         return self
 
     def __next__(self) -> Chunk:
+        if not self._one_reader.acquire(blocking=False):
+            raise two_readers()
         self._reader = threading.current_thread()
         try:
             return next(self._chunks)
         except BaseException:
             self._read.set()
             raise
+        finally:
+            self._one_reader.release()
 
     def finished_reading(self) -> None:
         """As :meth:`Session.finished_reading`, for another thread that reads."""
@@ -245,6 +275,13 @@ class SyncSession:
         """As :meth:`Session.aclose`."""
         _sync.run(_on_loop(self._session.aclose()))
         self._chunks.close()
+
+
+def two_readers() -> RequestError:
+    """Why a second reader gets nothing."""
+    return RequestError(
+        "Somebody else is reading this session's sound.", remedy="Read it in one place.", code="two_readers"
+    )
 
 
 def _check_text(text: object) -> None:

@@ -270,7 +270,7 @@ class _Conversation:
                     await _command(self._link, step)
                     if self._cancels:  # it is forgotten already; but the link has to know that it was there
                         await self._link.cancel()
-                case event if not self._answerer.over or event["type"] == "session.finished":
+                case event:
                     self._outbox.put([event])
                     await self._outbox.room(_MOST_REPLIES)
         except LinereadError as error:
@@ -384,10 +384,14 @@ class _Outbox:
         self._news = asyncio.Event()
         self._shrunk = asyncio.Event()
         self._broken: ConnectionError | None = None
+        self._complete = False
 
     def put(self, events: Iterable[Event]) -> None:
-        """Send these when those before are sent."""
-        self._events.extend(events)
+        """Send these when those before are sent. After the session's end there is nothing more to say."""
+        for event in events:
+            if not self._complete:
+                self._events.append(event)
+                self._complete = event["type"] == "session.finished"
         self._news.set()
 
     def drop_sound(self) -> None:

@@ -281,8 +281,11 @@ class Caller:
             EngineError: The reason, where another socket would not help, or where too many were lost.
         """
         leg, self._leg = self._leg, None
-        self.ready = False
+        ready, self.ready = self.ready, False
         if self.finished:
+            return 0.0
+        if leg is not None and ready and not (leg.response or leg.clears or leg.certain is not None or self.wanted):
+            self.finished = self.ended  # nothing was under way: whatever the reason, the next text gets a new socket
             return 0.0
         if leg is not None:
             self._break_off(leg, reason)

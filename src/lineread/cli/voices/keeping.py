@@ -1,0 +1,95 @@
+"""``lineread voices delete``, ``export`` and ``import``: the voice book's own affairs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import TYPE_CHECKING
+
+from lineread import _sync, config
+from lineread.cli import options
+from lineread.errors import OutputError, VoiceError
+from lineread.voices.casting import Casting
+
+if TYPE_CHECKING:
+    from lineread.voices.book import Book, OwnVoice
+
+
+def configure_delete(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``delete``."""
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a voice of your own")
+    parser.add_argument(
+        "--forget",
+        action="store_true",
+        help="take it out of the book only; where it was made it stays, and still counts",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
+    options.add_settings(parser)
+
+
+def configure_export(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``export``."""
+    parser.add_argument("file", metavar="FILE.zip", help="the file; replaced if it is there")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which voices (default: all)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
+
+
+def configure_import(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``import``."""
+    parser.add_argument("file", metavar="FILE.zip", help="a file that `lineread voices export` wrote")
+    parser.add_argument("--replace", action="store_true", help="replace voices of the same name")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
+
+
+def run_delete(arguments: argparse.Namespace) -> int:
+    """Delete voices where they were made, and then from the book."""
+    kept = []
+    with options.client(arguments) as client:
+        book = client.casting.book
+        voices = [book.get(name) for name in arguments.names]
+        for voice in voices:
+            if arguments.forget:
+                book.drop(voice.name, frozenset(each.voice for each in voice.ids))
+            elif (left := _sync.run(client.maker().unmake(voice.name))) is not None:
+                kept.append(left)
+    if kept:
+        raise VoiceError(
+            f"{_listed(kept)} stays in the book: it belongs to another account, region or engine as well.",
+            remedy="Run this with that one's settings, or use --forget to take it out of the book only.",
+        )
+    _say([voice.name for voice in voices], "deleted", as_json=arguments.json)
+    return 0
+
+
+def _listed(voices: list[OwnVoice]) -> str:
+    return ", ".join(voice.name for voice in voices)
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """Write voices into a file."""
+    try:
+        names = _book().export(os.path.expanduser(arguments.file), arguments.names or None)
+    except OSError as error:
+        raise OutputError(f"{arguments.file} cannot be written: {error.strerror}.", remedy="Choose another.") from error
+    _say(names, f"in {arguments.file}", as_json=arguments.json)
+    return 0
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Take voices in."""
+    names = _book().take_in(os.path.expanduser(arguments.file), replacing=arguments.replace)
+    _say(names, "in the voice book", as_json=arguments.json)
+    return 0
+
+
+def _book() -> Book:
+    return Casting(config.data_dir()).book
+
+
+def _say(names: list[str], what: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"voices": names}, ensure_ascii=False))
+        return
+    for name in names:
+        print(f"{name} is {what}.")

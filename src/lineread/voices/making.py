@@ -1,0 +1,425 @@
+"""Making voices of a user's own: sample or description in, an entry of the voice book out.
+
+Owns the order of things: what can be refused is refused before anything is paid for; what was paid for is in the book
+before anything else is done; and what is in the book already is not paid for again. Who makes the voice is an
+``Enroller``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from lineread import _sync, catalogue
+from lineread.enrolment import LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design, check_name
+from lineread.errors import ModelError, OptionError, VoiceError
+from lineread.voices.book import Id, OwnVoice, timestamp
+from lineread.voices.sample import Sample, load
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from lineread.engines.enroller import Enroller
+    from lineread.enrolment import Enrolled, Kind
+    from lineread.voices.book import Book
+
+#: What a designed voice says when nobody gives it words.
+PREVIEW_TEXT: Final = "Hello, this is my voice. Shall we read something together?"
+PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点什么吧？"
+#: Most characters of a note of consent.
+LONGEST_CONSENT: Final = 10_000
+#: Samples a second of a preview.
+_PREVIEW_RATE: Final = 24_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a voice is made for.
+
+    Attributes:
+        model: The model that shall speak it; None takes the newest that fits.
+        http: It shall speak over HTTP.
+        realtime: It shall speak in live sessions.
+        extend: Ids for further models may be made when they are needed.
+        replace: It takes the place of a voice of that name.
+    """
+
+    model: str | None = None
+    http: bool = True
+    realtime: bool = False
+    extend: bool = False
+    replace: bool = False
+
+    @property
+    def transports(self) -> tuple[bool, ...]:
+        """For each id that is needed, whether it is for live sessions."""
+        return tuple(realtime for realtime, wanted in ((False, self.http), (True, self.realtime)) if wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class CloneWish:
+    """A voice to be cloned.
+
+    Attributes:
+        sample: The speech: a file's path, its bytes, a URL, or a sample that was loaded from one of these.
+        name: What the voice shall be called.
+        consent: What says that the speaker agrees to it.
+        transcript: The words of the sample, if they are known.
+        language_type: The sample's language; ``Auto`` if it is not known.
+        wanted: What it is made for.
+    """
+
+    sample: str | os.PathLike[str] | bytes | Sample
+    name: str
+    consent: str | None
+    transcript: str | None = None
+    language_type: str = "Auto"
+    wanted: Wanted = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class DesignWish:
+    """A voice to be designed.
+
+    Attributes:
+        prompt: The description, in Chinese or English.
+        name: What the voice shall be called.
+        preview_text: What its preview shall say; None for a greeting.
+        language_type: The preview's language; ``Auto`` if it is not known.
+        wanted: What it is made for.
+    """
+
+    prompt: str
+    name: str
+    preview_text: str | None = None
+    language_type: str = "Auto"
+    wanted: Wanted = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A voice that is in the book.
+
+    Attributes:
+        voice: The voice.
+        id: What it is called where it was made first.
+        request_id: The service's id of the call that made it; empty if it was there already.
+        preview: What it sounds like, where that was just made: a WAV file.
+        notes: What else there is to say of it.
+    """
+
+    voice: OwnVoice
+    id: Id
+    request_id: str = ""
+    preview: bytes = b""
+    notes: tuple[str, ...] = ()
+
+
+class Maker:
+    """Makes voices and keeps them in a book.
+
+    Args:
+        enroller: Makes them.
+        book: Keeps them.
+        rehearsal: Makes a likeness on the machine as well, to rehearse with; None for none.
+    """
+
+    def __init__(self, enroller: Enroller, book: Book, rehearsal: Enroller | None = None) -> None:
+        self._enroller = enroller
+        self._book = book
+        self._rehearsal = rehearsal
+
+    async def make(self, wish: CloneWish | DesignWish) -> Made:
+        """Make a voice, or give the one that was made of the same under that name.
+
+        Raises:
+            RequestError: Something of the wish cannot be; nothing was sent anywhere.
+            EngineError: It could not be made.
+            ConfigError: The book cannot be written to.
+        """
+        return await (self._clone(wish) if isinstance(wish, CloneWish) else self._design(wish))
+
+    async def extend(self, name: str, wanted: Wanted) -> Made:
+        """Make ids of a voice for further models, from what the book keeps of it.
+
+        Raises:
+            RequestError: There is no such voice, or nothing to make it from.
+            EngineError: It could not be made.
+            ConfigError: The book cannot be read or written.
+        """
+        voice = self._book.get(name)
+        sample = b""
+        if voice.kind == "clone":
+            sample = self._book.read(voice, voice.sample)
+        return await self._made(replace(voice, extend=voice.extend or wanted.extend), wanted, sample)
+
+    async def unmake(self, name: str) -> OwnVoice | None:
+        """Delete a voice where it was made, and then from the book.
+
+        What was made by another engine, in another region or for another account stays, and so does the voice then.
+
+        Args:
+            name: The voice's.
+
+        Returns:
+            What is left of it; None if nothing is.
+
+        Raises:
+            VoiceError: There is no such voice.
+            EngineError: It could not be deleted.
+            ConfigError: The book cannot be written to.
+        """
+        voice = self._book.get(name)
+        left: OwnVoice | None = voice
+        for each in voice.ids:
+            keeper = self._keeper(each)
+            if keeper is None:
+                continue
+            await _sync.on_event_loop()
+            with suppress(VoiceError):  # it is gone already
+                await keeper.delete(voice.kind, each.voice)
+            left = self._book.drop(name, frozenset([each.voice]))
+        return left
+
+    def _keeper(self, made: Id) -> Enroller | None:
+        """Whoever keeps a voice, if we may speak to it."""
+        place = made.engine, made.place, made.account
+        known = filter(None, (self._enroller, self._rehearsal))
+        return next((each for each in known if (each.engine, each.place, each.account) == place), None)
+
+    async def _clone(self, wish: CloneWish) -> Made:
+        name, consent = check_name(wish.name), check_consent(wish.consent)
+        language = _language(wish.language_type)
+        await _sync.on_event_loop()
+        sample = wish.sample if isinstance(wish.sample, Sample) else await asyncio.to_thread(load, wish.sample)
+        asked = OwnVoice(
+            name,
+            "clone",
+            timestamp(time.time()),
+            consent=consent,
+            transcript=(wish.transcript or "").strip(),
+            language=language,
+            sample=f"sample.{_SUFFIXES[sample.media_type]}",
+            sample_sha256=sample.sha256,
+            extend=wish.wanted.extend,
+        )
+        made = await self._made(asked, wish.wanted, sample.audio)
+        return replace(made, notes=(*sample.findings, *made.notes))
+
+    async def _design(self, wish: DesignWish) -> Made:
+        prompt = _check_length("The description", wish.prompt, LONGEST_PROMPT)
+        preview_text = wish.preview_text or _preview_text(prompt)
+        asked = OwnVoice(
+            check_name(wish.name),
+            "design",
+            timestamp(time.time()),
+            prompt=prompt,
+            preview_text=_check_length("The preview's text", preview_text, LONGEST_PREVIEW),
+            language=_language(wish.language_type),
+            preview="preview.wav",
+            extend=wish.wanted.extend,
+        )
+        await _sync.on_event_loop()
+        return await self._made(asked, wish.wanted, b"")
+
+    async def _made(self, asked: OwnVoice, wanted: Wanted, sample: bytes) -> Made:
+        """The voice with all ids that are wanted; those that it has are not made again."""
+        targets = self._targets(asked.kind, wanted)
+        voice = self._known(asked, wanted)
+        if voice.ids and voice != self._book.find(voice.name):
+            self._book.keep(voice)
+        files = {asked.sample: sample} if sample else {}
+        made: Made | None = None
+        for target in targets:
+            there = self._there(voice, target)
+            if there is None:
+                enrolled = await self._enrol(self._enroller, asked, sample, target)
+                voice, there = self._kept(voice, self._enroller, enrolled, files)
+                made = made or Made(voice, there, enrolled.request_id, _preview(enrolled), _notes(enrolled))
+            made = made or Made(voice, there, preview=self._kept_preview(voice))
+        assert made is not None  # there is a target at least
+        voice, notes = await self._rehearsed(voice, asked, sample)
+        return replace(made, voice=voice, notes=made.notes + notes)
+
+    def _targets(self, kind: Kind, wanted: Wanted) -> Sequence[str]:
+        if wanted.model is not None:
+            with suppress(ModelError):
+                return [self._enroller.target(kind, model=wanted.model, realtime=True)]
+            return [self._enroller.target(kind, model=wanted.model, realtime=False)]
+        targets = [self._enroller.target(kind, realtime=realtime) for realtime in wanted.transports]
+        if not targets:
+            raise OptionError("The voice is made for nothing.", remedy="Ask for HTTP, for live sessions, or for both.")
+        return targets
+
+    def _known(self, asked: OwnVoice, wanted: Wanted) -> OwnVoice:
+        """The voice of that name, if it is the same voice; else the one that was asked for, which has no id yet.
+
+        Raises:
+            OptionError: It is another one.
+        """
+        known = self._book.find(asked.name)
+        if known is None:
+            return asked
+        if (known.kind, known.sample_sha256, known.prompt) == (asked.kind, asked.sample_sha256, asked.prompt):
+            return replace(known, extend=known.extend or asked.extend, consent=asked.consent or known.consent)
+        if wanted.replace:
+            return asked
+        raise OptionError(
+            f"There is a voice called {known.name} already, made of something else.",
+            remedy=f"Choose another name, replace it, or delete it: lineread voices delete {known.name}.",
+            code="voice_name_taken",
+        )
+
+    def _there(self, voice: OwnVoice, target: str) -> Id | None:
+        at = self._enroller
+        return voice.id_for(engine=at.engine, place=at.place, account=at.account, model=target, realtime=False)
+
+    async def _enrol(self, enroller: Enroller, asked: OwnVoice, sample: bytes, target: str) -> Enrolled:
+        language = asked.language or None
+        if asked.kind == "clone":
+            media_type = next(
+                (kind for kind, suffix in _SUFFIXES.items() if asked.sample.endswith(suffix)), "audio/wav"
+            )
+            transcript = asked.transcript or None
+            return await enroller.clone(Clone(asked.name, sample, media_type, target, transcript, language))
+        return await enroller.design(
+            Design(asked.name, asked.prompt, asked.preview_text, target, language, _PREVIEW_RATE)
+        )
+
+    def _kept(
+        self, voice: OwnVoice, enroller: Enroller, enrolled: Enrolled, files: dict[str, bytes]
+    ) -> tuple[OwnVoice, Id]:
+        """The voice with what was made, which is in the book from now on."""
+        made = Id(
+            enrolled.voice,
+            enroller.engine,
+            enroller.place,
+            enroller.account,
+            enrolled.target_model,
+            enrolled.created,
+            enrolled.fidelity,
+            enrolled.settings,
+            enrolled.reasons,
+        )
+        preview = _preview(enrolled)
+        if preview and enroller is self._enroller:
+            files = {**files, voice.preview: preview}
+        voice = voice.with_id(made)
+        self._book.keep(voice, files)
+        return voice, made
+
+    def _kept_preview(self, voice: OwnVoice) -> bytes:
+        with suppress(VoiceError):
+            return self._book.read(voice, voice.preview) if voice.preview else b""
+        return b""
+
+    async def _rehearsed(self, voice: OwnVoice, asked: OwnVoice, sample: bytes) -> tuple[OwnVoice, tuple[str, ...]]:
+        """The voice with a likeness on the machine, where there can be one. It is a present: it may fail."""
+        machine = self._rehearsal
+        if machine is None or any(each.engine == machine.engine for each in voice.ids):
+            return voice, ()
+        try:
+            enrolled = await self._enrol(machine, asked, sample, machine.target(asked.kind))
+        except Exception as error:  # noqa: BLE001 - the voice that was asked for is made; this one is extra
+            return voice, (f"No likeness for rehearsing without the cloud could be made: {error}",)
+        return self._kept(voice, machine, enrolled, {})[0], ()
+
+
+def check_consent(consent: str | None) -> str:
+    """A note of the speaker's consent.
+
+    Raises:
+        OptionError: There is none.
+    """
+    if not isinstance(consent, str) or not consent.strip():
+        raise OptionError(
+            "A voice is cloned only with its speaker's consent.",
+            remedy="Say who agreed to what, and when, as the consent: "
+            "'Ana Silva, by mail on 2026-11-20: narration of our videos'.",
+            code="consent_missing",
+        )
+    return _check_length("The note of consent", consent, LONGEST_CONSENT)
+
+
+def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, realtime: bool) -> Id | None:
+    """The id by which a voice is asked to speak; None if it has none for that and may not get one.
+
+    Args:
+        own: The voice.
+        enroller: Whoever keeps the voices of the engine that is to speak.
+        model: The model that was asked for.
+        realtime: It is to speak in a live session.
+
+    Raises:
+        VoiceError: It cannot speak there, or with that model.
+    """
+    if enroller is None:
+        raise VoiceError(
+            f"{own.name} is a voice of your own, and this engine has only those that it has.",
+            remedy="Choose the engine dashscope or builtin.",
+            code="voice_not_in_model",
+        )
+    target = None
+    if model is not None:
+        try:
+            target = enroller.target(own.kind, model=model, realtime=realtime)
+        except ModelError as error:
+            raise VoiceError(
+                f"{own.name} cannot speak with {model}: it was made by {_MADE_BY[own.kind]}.",
+                remedy=f"Leave the model out, or use {enroller.target(own.kind, realtime=realtime)}.",
+                code="voice_not_in_model",
+            ) from error
+    place = {"engine": enroller.engine, "place": enroller.place, "account": enroller.account}
+    return own.id_for(**place, model=target, realtime=realtime)
+
+
+def not_made(own: OwnVoice, enroller: Enroller, *, realtime: bool) -> VoiceError:
+    """Why a voice cannot speak: it was not made for that."""
+    what = "live sessions" if realtime else "speech over HTTP"
+    elsewhere = [each for each in own.ids if each.engine == enroller.engine]
+    where = f"in {enroller.place}" if enroller.engine == "dashscope" else "on this machine"
+    if elsewhere and all((each.place, each.account) != (enroller.place, enroller.account) for each in elsewhere):
+        why = f"{own.name} belongs to another account or region ({', '.join({each.place for each in elsewhere})})."
+    else:
+        why = f"{own.name} was not made for {what} {where}."
+    option = " --realtime" if realtime else ""
+    return VoiceError(why, remedy=f"Make it now: lineread voices extend {own.name}{option}.", code="voice_not_made")
+
+
+def _check_length(what: str, text: str, most: int) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise OptionError(f"{what} is empty.", remedy="Write it, in quotes.")
+    text = text.strip()
+    if len(text) > most:
+        raise OptionError(f"{what} has {len(text)} characters.", remedy=f"Shorten it to {most} at most.")
+    return text
+
+
+def _language(language_type: str) -> str:
+    """A language as the book keeps it: nothing where it is not known."""
+    language = catalogue.language(language_type)
+    return "" if language == "Auto" else language
+
+
+def _preview_text(prompt: str) -> str:
+    chinese = sum("\u4e00" <= character <= "\u9fff" for character in prompt)
+    return PREVIEW_TEXT_CHINESE if chinese * 3 > len(prompt) else PREVIEW_TEXT
+
+
+def _preview(enrolled: Enrolled) -> bytes:
+    preview = enrolled.preview
+    return preview.audio if preview is not None and preview.format == "wav" else b""
+
+
+def _notes(enrolled: Enrolled) -> tuple[str, ...]:
+    if not enrolled.fallback_reason:
+        return ()
+    return (f"The service made the voice of the whole sample: {enrolled.fallback_reason}.",)
+
+
+_SUFFIXES: Final = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp4": "m4a"}
+_MADE_BY: Final = {"clone": "cloning", "design": "design"}

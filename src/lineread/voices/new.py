@@ -1,0 +1,210 @@
+"""What making a voice gives: the voice, and how it says the words that were given with it.
+
+Owns the normalized responses of ``tts.voice_clone`` and ``tts.voice_design``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from lineread.audio import container
+from lineread.errors import NoAudio, OptionError
+from lineread.results import Speech
+from lineread.speech import SAMPLE_WIDTH, Facts, Request, Spoken
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from lineread.enrolment import Fidelity
+    from lineread.results import AsyncStream, Job, Stream
+    from lineread.speech import Chunk
+    from lineread.voices.making import Made
+
+
+class _Named:
+    """What is known of a voice that was made."""
+
+    def __init__(self, made: Made) -> None:
+        self._made = made
+
+    @property
+    def voice_id(self) -> str:
+        """What it is called where it was made; its name does as well from now on."""
+        return self._made.id.voice
+
+    @property
+    def voice_name(self) -> str:
+        """Its name in the voice book."""
+        return self._made.voice.name
+
+    @property
+    def target_model(self) -> str:
+        """The model that speaks it."""
+        return self._made.id.target_model
+
+    @property
+    def request_id(self) -> str:
+        """The service's id of the call that made it; empty if it was in the book already."""
+        return self._made.request_id
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """``exact``, or ``approximate`` where the machine's own voice was brought near to what was asked for."""
+        return self._made.id.fidelity
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What the machine's own voice is set to; empty in the cloud."""
+        return dict(self._made.id.settings)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is set so, and what else there is to say of the voice."""
+        return (*self._made.id.reasons, *self._made.notes)
+
+    def _identity(self) -> dict[str, object]:
+        return {"voice_id": self.voice_id, "request_id": self.request_id}
+
+
+class NewVoice(_Named):
+    """A voice that was made.
+
+    Attributes:
+        speech: How it says the words that were given with it; None if none were.
+    """
+
+    def __init__(self, made: Made, speech: Speech | None) -> None:
+        super().__init__(made)
+        self.speech = speech
+
+    @property
+    def audio_url(self) -> str:
+        """A ``file:`` URL of what it says, saved if it was not yet.
+
+        Raises:
+            NoAudio: It says nothing.
+        """
+        return self._said().audio_url
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write what it says into a file, as :meth:`lineread.Speech.save` does, and return its path.
+
+        Raises:
+            NoAudio: It says nothing.
+            OutputError: It cannot be written there.
+        """
+        return self._said().save(path)
+
+    def to_dict(self) -> dict[str, object]:
+        """The normalized response: ``audio_url`` (where it says something), ``voice_id``, ``request_id``."""
+        audio: dict[str, object] = {} if self.speech is None else {"audio_url": self.speech.audio_url}
+        return {**audio, **self._identity()}
+
+    def _said(self) -> Speech:
+        if self.speech is None:
+            raise NoAudio("The voice was given no words.", remedy="Give a text when making it, or speak with it.")
+        return self.speech
+
+    def __repr__(self) -> str:
+        return f"<NewVoice {self.voice_name}, {self.fidelity}>"
+
+
+class NewVoiceStream(_Named):
+    """A voice that was made, while it says its words: iterate over it for chunks."""
+
+    def __init__(self, made: Made, stream: Stream) -> None:
+        super().__init__(made)
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return iter(self._stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the speech. The voice stays."""
+        self._stream.close()
+
+    def collect(self) -> NewVoice:
+        """The voice with all that it still has to say."""
+        return NewVoice(self._made, self._stream.collect())
+
+    def to_dict(self) -> dict[str, object]:
+        """The normalized response: ``audio_base64_pcm``, ``voice_id``, ``request_id``."""
+        return _streamed(self._stream.collect(), self._identity())
+
+
+class NewVoiceAsyncStream(_Named):
+    """As :class:`NewVoiceStream`, for callers with an event loop."""
+
+    def __init__(self, made: Made, stream: AsyncStream) -> None:
+        super().__init__(made)
+        self._stream = stream
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return aiter(self._stream)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop the speech. The voice stays."""
+        await self._stream.aclose()
+
+    async def collect(self) -> NewVoice:
+        """The voice with all that it still has to say."""
+        return NewVoice(self._made, await self._stream.collect())
+
+    async def to_dict(self) -> dict[str, object]:
+        """The normalized response: ``audio_base64_pcm``, ``voice_id``, ``request_id``."""
+        return _streamed(await self._stream.collect(), self._identity())
+
+
+def first_words(made: Made, text: str | None, words: Mapping[str, Any], *, stream: bool) -> Request | None:
+    """The request by which a new voice says its first words; None if it says nothing.
+
+    Args:
+        made: The voice.
+        text: What it shall say; None for the greeting of a designed voice.
+        words: Further fields of the request.
+        stream: Its sound is wanted as it comes.
+
+    Raises:
+        OptionError: Sound is wanted of nothing.
+    """
+    text = text if text is not None else made.voice.preview_text
+    if text:
+        return Request(text, made.voice.name, **words)
+    if stream:
+        raise OptionError("There are no words to stream.", remedy="Give a text, or leave stream out.")
+    return None
+
+
+def previewed(made: Made, job: Job) -> Speech | None:
+    """The speech that a designed voice's preview is; None where the preview says something else, or otherwise.
+
+    Args:
+        made: The voice.
+        job: What it was to say.
+    """
+    request = job.request
+    plain = Request(request.text, request.voice, request.language_type, model=request.model, format=request.format)
+    if not made.preview or request != plain or request.text.strip() != made.voice.preview_text:
+        return None
+    pcm, sample_rate = container.read_wav(made.preview)
+    facts = Facts(made.id.engine, model=made.id.target_model, request_id=made.request_id)
+    seconds = len(pcm) / SAMPLE_WIDTH / sample_rate
+    spoken = Spoken((0, len(request.text)), 0.0, seconds, facts)
+    return Speech(pcm, sample_rate, request.format, request.voice, (spoken,), (), _job=job)
+
+
+def _streamed(speech: Speech, identity: dict[str, object]) -> dict[str, object]:
+    return {"audio_base64_pcm": speech.to_streamed_dict()["audio_base64_pcm"], **identity}
