@@ -26,10 +26,16 @@ the server answers this way. Both ends, the client's and the server's, hold to t
 What the server adds: a `response.audio.delta` has a `text_span`, the first character and one past the last of what its
 sound speaks, counted in all the text that was appended. An `error` has a `type`, and the `event_id` of the client's
 event that it is about. Other clients pass both over.
+
+It takes {append:,} characters an append, {uncommitted:,} that wait for a commit, and {session:,} a session; more is an
+`error`. A session that lies idle for {idle:g} seconds, or has lasted for {seconds:,.0f}, is told so and closed with
+1008; `lineread serve` has `--session-idle` and `--session-seconds` for that ([hosting](hosting.md)).
 """
 EVENTS = """\
 An event passes in some states of the session. In others it has no effect, or is answered with an `error`, and the
 session goes on. A response is what is spoken at a stretch; there is one at a time. A client may leave out `event_id`.
+A commit passes in both modes: with `server_commit` it has all that was appended spoken as it stands, and ends the
+response with it.
 """
 
 
@@ -75,9 +81,19 @@ def _field_rows(fields: tuple[Field, ...]) -> list[list[str]]:
 
 
 def realtime_page() -> str:
+    from lineread.server.options import Options
     from lineread.wire.realtime import machine
+    from lineread.wire.realtime.answerer import Limits
 
-    parts = ["# Realtime\n", NOTE, REALTIME, "## A session\n"]
+    limits, options = Limits(), Options()
+    about = REALTIME.format(
+        append=limits.append,
+        uncommitted=limits.uncommitted,
+        session=limits.session,
+        idle=options.session_idle,
+        seconds=options.session_seconds,
+    )
+    parts = ["# Realtime\n", NOTE, about, "## A session\n"]
     parts.append(_table([["state", "meaning"]] + [[f"`{state}`", said] for state, said in machine.STATES.items()]))
     parts += ["## Events\n", EVENTS]
     for sender, title in (("client", "From the client"), ("server", "From the server")):

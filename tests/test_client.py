@@ -34,9 +34,9 @@ def chosen(**settings: object) -> tuple[str, list[str]]:
 
 
 def test_the_engine_is_the_first_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argument, environment, settings file, then the cloud when there is a key, then the machine's own voice."""
+    """Argument, environment, settings file, then the cloud when there is a key, then the machine's own voices."""
     name, notices = chosen()
-    assert name == "builtin"
+    assert name == "local"
     assert len(notices) == 1
     assert "no DashScope key" in notices[0]
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
@@ -72,7 +72,7 @@ def test_a_cloud_model_that_is_left_out_is_told() -> None:
     with Client(notice=said.append) as client:
         client.prepare(Request("Hello.", "Cherry", model="qwen3-tts-flash"))
         client.prepare(Request("Hello.", "Cherry"))
-    assert [line.rpartition(" (builtin)")[2] for line in said] == [", not qwen3-tts-flash.", "."]
+    assert [line.rpartition(" (local)")[2] for line in said] == [", not qwen3-tts-flash.", "."]
 
 
 async def test_stream_is_true_or_false() -> None:

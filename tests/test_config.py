@@ -245,7 +245,7 @@ def test_settings_come_explicit_then_environment_then_file(monkeypatch: pytest.M
         "cache_size": ("1", "2", "3"),
         "player": ("a", "b", "c"),
         "output_dir": ("a", "b", "c"),
-        "base_url": ("http://a/", "http://b", "http://c"),
+        "base_url": ("http://x/a/", "http://x/b", "http://x/c"),
     }
     shown = {"cache_size": "cache_bytes"}
     config_file("".join(f'{name} = "{choices[2]}"\n' for name, choices in values.items()))
@@ -373,12 +373,14 @@ def test_any_text_is_a_size_or_refused(text: str) -> None:
             None,
         ),
         ({"base_url": "http://127.0.0.1:8080/api/v1/"}, "http://127.0.0.1:8080/api/v1", "", None),
-        ({"base_url": "https://proxy.example", "workspace": "ws-1"}, "https://proxy.example", "", "ws-1"),
-        ({"base_url": "https://proxy.example", "region": "singapore"}, "https://proxy.example", "", None),
+        ({"base_url": "https://proxy.example/x", "workspace": "ws-1"}, "https://proxy.example/x", "", "ws-1"),
+        ({"base_url": "https://proxy.example/x", "region": "singapore"}, "https://proxy.example/x", "", None),
+        ({"base_url": "http://127.0.0.1:8765"}, "http://127.0.0.1:8765/api/v1", "", None),
+        ({"base_url": "https://speech.example/"}, "https://speech.example/api/v1", "", None),
     ],
 )
 def test_endpoints(settings: dict[str, str], base_url: str, region: str, workspace: str | None) -> None:
-    """Region, workspace and base URL lead to the right host; a URL of the user's own outranks the region."""
+    """Region, workspace and base URL lead to the right place; the user's own comes first, and may lack a path."""
     found = config.resolve(**settings)  # type: ignore[arg-type]
     assert (found.base_url, found.region, found.workspace) == (base_url, region, workspace)
 
@@ -409,7 +411,7 @@ def test_the_nearest_level_decides_where(monkeypatch: pytest.MonkeyPatch) -> Non
     assert config.resolve().region == "ap-southeast-1"
     monkeypatch.setenv("DASHSCOPE_API_REGION", "cn-beijing")
     assert config.resolve().region == "cn-beijing"
-    assert config.resolve(base_url="https://own.example").base_url == "https://own.example"
+    assert config.resolve(base_url="https://own.example/v").base_url == "https://own.example/v"
 
 
 def test_the_services_own_hosts_get_the_key_over_tls_only() -> None:
@@ -462,7 +464,7 @@ def test_whoever_keeps_settings_can_tell_when_they_change(monkeypatch: pytest.Mo
 
 def test_the_engine_that_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that is set speaks; else the cloud where there is a key, and the machine where there is none."""
-    assert config.resolve().chosen_engine == "builtin"
+    assert config.resolve().chosen_engine == "local"
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-env")
     assert config.resolve().chosen_engine == "dashscope"
     assert config.resolve(engine="fake").chosen_engine == "fake"

@@ -14,7 +14,7 @@ import pytest
 from support import serving
 
 DOCS = Path(__file__).parent.parent / "docs"
-GUIDES = ("from-dashscope.md", "from-openai.md", "live.md")
+GUIDES = ("from-dashscope.md", "from-openai.md", "live.md", "voices.md")
 
 
 def _blocks(language: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from lineread import plan as plans
 from lineread.engines.base import Limits
 from lineread.engines.fake import Fake
 from lineread.errors import OptionError, RequestError, TextError
-from lineread.speech import Request
+from lineread.speech import LiveRequest, Request
 
 REQUEST = Request("Hello there. And good bye.", "Cherry")
 
@@ -25,14 +25,15 @@ REQUEST = Request("Hello there. And good bye.", "Cherry")
         ({"text": ""}, TextError, "empty_text", "empty"),
         ({"text": " \n\t\u3000\u00a0"}, TextError, "empty_text", "empty"),
         ({"text": "half a \ud83d"}, TextError, "bad_text", "position 7"),
-        ({"text": None}, OptionError, "bad_option", "text must be a string"),
+        ({"text": None}, OptionError, "bad_option", "text must be a string, and is missing. Give some words"),
         ({"text": b"bytes"}, OptionError, "bad_option", "text must be a string, not bytes"),
         ({"text": ["a"]}, OptionError, "bad_option", "text must be a string, not list"),
         ({"voice": ""}, OptionError, "bad_option", "voice"),
-        ({"voice": None}, OptionError, "bad_option", "voice"),
+        ({"voice": None}, OptionError, "bad_option", "voice must be a string, and is missing. Give a voice."),
         ({"voice": "\ud83d"}, TextError, "bad_text", "voice"),
-        ({"voice": 7}, OptionError, "bad_option", "voice"),
-        ({"language_type": None}, OptionError, "bad_option", "language_type"),
+        ({"voice": 7}, OptionError, "bad_option", "voice must be a string, not int. Write it in quotes."),
+        ({"voice": ["a"]}, OptionError, "bad_option", "voice must be a string, not list. Give a voice."),
+        ({"language_type": None}, OptionError, "bad_option", "is missing. Fill it in, or leave it out."),
         ({"language_type": "Klingon"}, OptionError, "unknown_language", "'Klingon'"),
         ({"instruction": ""}, OptionError, "bad_option", "instruction"),
         ({"instruction": " "}, OptionError, "bad_option", "instruction is empty. Fill it in"),
@@ -83,6 +84,14 @@ def test_each_bad_field_is_refused_in_one_line(
     assert len(str(error).splitlines()) == 1
     assert len(str(error)) < 300
     assert engine.calls == []
+
+
+@pytest.mark.parametrize("name", ["optimize_instructions", "enable_tn"])
+def test_what_is_neither_true_nor_false_is_told_what_to_be(name: str) -> None:
+    """The remedy says what to give."""
+    with pytest.raises(OptionError) as caught:
+        plans.check(replace(LiveRequest("Cherry"), **{name: "yes"}))  # type: ignore[arg-type]
+    assert str(caught.value) == f"{name} must be true or false. Give true or false."
 
 
 def test_the_text_is_not_quoted_back() -> None:

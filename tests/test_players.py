@@ -105,6 +105,14 @@ def test_a_player_that_fails_is_told_with_its_reason(programs: Path, script: str
         play(sound=bytes(1_000_000))
 
 
+def test_a_player_that_fails_without_a_word(programs: Path) -> None:
+    """What is known is told: who it was, and its status."""
+    install(programs, "ffplay", "sys.exit(3)")
+    with pytest.raises(OutputError, match="ffplay ended with status 3 and did not say why") as caught:
+        play()
+    assert "sound device" in caught.value.remedy
+
+
 ALSA = "ALSA lib confmisc.c:855:(parse_card) cannot find card '0'"
 
 

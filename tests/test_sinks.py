@@ -360,6 +360,13 @@ def test_a_path_that_cannot_be_is_refused_early(places: Path, name: str, says: s
     assert names(places) == before
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a directory that takes no files is Linux's")
+def test_what_the_system_says_is_told() -> None:
+    """Where a directory is there and takes no file, nothing is claimed about the path that is not so."""
+    with pytest.raises(OutputError, match=r"^/proc/line.wav could not be written: No such file or directory\. Try"):
+        speak(sinks.FileSink("/proc/line.wav", "wav", 24_000))
+
+
 @posix
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind root")
 def test_permissions_are_respected(tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ def whole(request: Request) -> Segment:
     return Segment(request, 0, 0, len(request.text))
 
 
+def test_a_chunk_shows_where_it_stands_and_not_its_samples() -> None:
+    """Printed, it takes a line."""
+    chunk = Chunk(bytes(2 * 6480), 24_000, 28_800, (27, 81))
+    assert repr(chunk) == "<Chunk 0.27 s at 1.20 s, characters 27 to 81>"
+    assert repr(replace(chunk, pcm=b"", final=True)) == "<Chunk 0.00 s at 1.20 s, characters 27 to 81, final>"
+
+
 def heard(request: Request) -> tuple[object, ...]:
     """All of a request that can be heard: white space at the text's ends cannot, an absent field is an empty one."""
     values = {name: getattr(request, name) or "" for name in AUDIBLE}

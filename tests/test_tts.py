@@ -167,17 +167,17 @@ def test_a_key_that_appears_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         client, _ = tts._prepare("Hello.", "Cherry", "Auto", None, {})
         return client.settings.chosen_engine
 
-    assert engine() == "builtin"
+    assert engine() == "local"
     Path(".env").write_text("DASHSCOPE_API_KEY=sk-test\n")
     assert engine() == "dashscope"
     Path(".env").unlink()
-    assert engine() == "builtin"
+    assert engine() == "local"
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-test")
     assert engine() == "dashscope"
     monkeypatch.delenv("DASHSCOPE_API_KEY")
     credentials = Path.home() / ".alibabacloud" / "credentials"
     credentials.parent.mkdir()
     credentials.write_text("[default]\n[work]\ndashscope_api_key=sk-test\n")
-    assert engine() == "builtin"
+    assert engine() == "local"
     monkeypatch.setenv("ALIBABA_CLOUD_PROFILE", "work")
     assert engine() == "dashscope"

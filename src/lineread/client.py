@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from lineread.config import Settings
     from lineread.engines.base import Turn
+    from lineread.engines.enroller import Enroller
     from lineread.engines.link import Link
     from lineread.live.session import Live
     from lineread.plan import Plan
@@ -83,8 +84,9 @@ class Client:
     """Speaks requests, by the cloud or by the machine.
 
     Args:
-        engine: ``dashscope``, ``builtin``, ``fake`` or an installed package's; None lets settings decide: the cloud
-            when there is a key, else the machine's own voice. An :class:`Engine` object is used as it is.
+        engine: ``dashscope``, ``local``, ``builtin``, ``kokoro``, ``espeak``, ``fake`` or an installed package's; None
+            lets settings decide: the cloud when there is a key, else the machine's own voices (``local``). An
+            :class:`Engine` object is used as it is.
         fallback: The engine that speaks when the first one fails; the result says so. None never changes the voice.
         api_key: The DashScope key; None looks in the environment, ``.env`` and the credentials file.
         base_url: The service's HTTP base; None is the region's.
@@ -159,7 +161,7 @@ class Client:
             LinereadError: See ``lineread.errors``. What is wrong with the request is raised here, before any sound.
         """
         plans.check_stream(stream)
-        job = self.prepare(request)
+        job = self.prepare(self.named(request))
         if stream:
             return Stream(job, _sync.Iteration(job.chunks()))
         return _sync.run(AsyncStream(job, job.chunks()).collect())
@@ -174,23 +176,40 @@ class Client:
     async def agenerate(self, request: Request, *, stream: bool = False) -> Speech | AsyncStream:
         """As :meth:`generate`, for callers with an event loop."""
         plans.check_stream(stream)
-        await self.casting.id(request.voice, self.engine(), model=request.model, realtime=False)
-        job = self.prepare(request)
+        job = self.prepare(await self.anamed(request))
         chunks = AsyncStream(job, job.chunks())
         return chunks if stream else await chunks.collect()
+
+    def named(self, request: Asked) -> Asked:
+        """The request with the id that its voice's name stands for, if that is one of the voice book.
+
+        A voice that was allowed to be made for further models is made now, if it has to be.
+
+        Raises:
+            VoiceError: It is a voice of the book, and this engine or model cannot speak it.
+            ConfigError: The engine or the voice book cannot work as it is set up.
+            EngineError: The voice had to be made, and could not be.
+        """
+        return _sync.run(self.anamed(request))
+
+    async def anamed(self, request: Asked) -> Asked:
+        """As :meth:`named`, for callers with an event loop."""
+        realtime = isinstance(request, LiveRequest)
+        voice = await self.casting.id(request.voice, self.engine(), model=request.model, realtime=realtime)
+        return request if voice is request.voice else replace(request, voice=voice)
 
     def prepare(self, request: Request) -> Job:
         """Check a request, choose its engine and say how it will be spoken. Nothing is sent, nothing is loaded.
 
-        A voice of the user's own that was allowed to be made for further models is made now, if it has to be.
+        Args:
+            request: Its voice is a system voice or an id; names of the voice book are :meth:`named` before.
 
         Raises:
             RequestError: What is asked cannot be done.
             ConfigError: The engine cannot work as it is set up.
-            EngineError: The voice had to be made, and could not be.
         """
         engine = self.engine()
-        plan = plans.make(self._cast(request, engine), engine)
+        plan = plans.make(request, engine)
         self._say_who_speaks(engine, request, plan.request)
         studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
         return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE))
@@ -207,13 +226,13 @@ class Client:
         """
         from lineread.live.session import Live  # noqa: PLC0415 - asyncio: nothing else has to load it
 
-        return Live(self.link(request))
+        plans.check(request)
+        return Live(self.link(self.named(request)))
 
     def link(self, request: LiveRequest) -> Link:
-        """What a session stands on; arguments and errors as for :meth:`live`."""
+        """What a session stands on. Arguments and errors as for :meth:`prepare`."""
         plans.check(request)
         engine = self.engine()
-        request = self._cast(request, engine)
         link = engine.link(request)
         if link is None:
             from lineread.live.local import Local  # noqa: PLC0415 - as above
@@ -298,17 +317,11 @@ class Client:
             self._open[mark] = _Equipped(primary, backup, self.settings, self.cache)
         return self._open[mark]
 
-    def _cast(self, asked: Asked, engine: Engine) -> Asked:
-        """The request with the id that a name of the voice book stands for."""
-        live = isinstance(asked, LiveRequest)
-        voice = _sync.run(self.casting.id(asked.voice, engine, model=asked.model, realtime=live))
-        return asked if voice is asked.voice else replace(asked, voice=voice)
-
     def _say_who_speaks(self, engine: Engine, asked: Request | LiveRequest, resolved: Request | LiveRequest) -> None:
         """Tell what the user could not know, and has not asked for."""
         if self._engine is None and self.settings.engine is None and self.settings.key is None:
             instead = f", not {asked.model}" if asked.model and asked.model != resolved.model else ""
-            self._say(f"no DashScope key was found, so the machine's own voice speaks (builtin){instead}.")
+            self._say(f"no DashScope key was found, so the machine's own voices speak (local){instead}.")
         if asked.instruction and not resolved.instruction:
             self._say(f"the {engine.name} engine cannot follow an instruction; it speaks without it.")
 
@@ -340,6 +353,7 @@ class _Equipped(Wrapper):
         self._settings = settings
         self._cache = cache
         self._whole: Engine | None = None
+        self._behind: Engine | None = None
         self._linked = False
 
     @property
@@ -348,10 +362,22 @@ class _Equipped(Wrapper):
         return self._linked or self._whole is not None
 
     def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link | None:
+        from lineread.wrappers import equip, turns  # noqa: PLC0415 - see above
+
+        self._linked = True
+        link = self.inner.link(request, turn=turn or turns(self._settings.state_dir))
+        if link is None or self._backup is None:
+            return link
+        from lineread.live.standby import Standby  # noqa: PLC0415 - as above
+
+        self._behind = self._behind or equip(self._backup, None, self._settings.state_dir)
+        return Standby(request, link, self._behind, self._cache)
+
+    def enroller(self, *, turn: Turn | None = None) -> Enroller | None:
         from lineread.wrappers import turns  # noqa: PLC0415 - see above
 
         self._linked = True
-        return self.inner.link(request, turn=turn or turns(self._settings.state_dir))
+        return self.inner.enroller(turn=turn or turns(self._settings.state_dir))
 
     def wait(self, request: Request) -> float:
         return 0.0 if self._whole is None else self._whole.wait(request)

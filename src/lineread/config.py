@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 KEY_VARIABLE: Final = "DASHSCOPE_API_KEY"
 #: The keys of a server's clients; not to be mixed up with the service's own.
 SERVER_KEYS_VARIABLE: Final = "LINEREAD_SERVER_KEYS"
+#: Where the service's HTTP interface is on its hosts.
+_PATH: Final = "/api/v1"
 #: Engines that have no use for the service's key.
-KEYLESS: Final = frozenset({"builtin", "fake"})
+KEYLESS: Final = frozenset({"local", "builtin", "kokoro", "espeak", "fake"})
 DEFAULT_CACHE_BYTES: Final = 2 << 30
 #: Most sockets that are kept ready: each is a session that the account's limit counts.
 MOST_WARM: Final = 32
@@ -83,7 +85,7 @@ class Settings:
     """Everything that is set rather than asked for.
 
     Attributes:
-        engine: The engine to use; None means: the cloud when there is a key, else the machine's own voice.
+        engine: The engine to use; None means: the cloud when there is a key, else the machine's own voices.
         fallback: The engine that speaks when the first one fails; None for no other voice.
         key: The DashScope key, if one was found.
         key_source: Where it was found, in words.
@@ -117,7 +119,7 @@ class Settings:
     @property
     def chosen_engine(self) -> str:
         """The engine that speaks when a call names none."""
-        return self.engine or ("builtin" if self.key is None else "dashscope")
+        return self.engine or ("local" if self.key is None else "dashscope")
 
     @property
     def needs_key(self) -> bool:
@@ -382,9 +384,13 @@ def _endpoint(*levels: Mapping[str, str | None]) -> tuple[str, str, str | None]:
 
 
 def _base(url: str) -> str:
-    """A base URL of the user's own, if it is one. The service's own hosts get the key over TLS only."""
+    """A base URL of the user's own, if it is one. The service's own hosts get the key over TLS only.
+
+    Where it has no path it gets that of the service, and of our own server: such a URL is what a server's banner shows,
+    and what works for the realtime socket, which is at another path of the same host.
+    """
     scheme, _, rest = url.rstrip("/").partition("://")
-    host = rest.partition("/")[0]
+    host, _, path = rest.partition("/")
     if scheme not in ("http", "https") or not host.strip():
         shown = (rest or url).partition("/")[0].rpartition("@")[2]  # what else is in it may be a secret
         shown = shortened(f"{scheme}://{shown}" if rest else shown)
@@ -392,7 +398,7 @@ def _base(url: str) -> str:
             f"The base URL {shown!r} does not begin with http:// or https:// and a host.",
             remedy="It looks like https://dashscope.aliyuncs.com/api/v1.",
         )
-    return f"{'https' if host.endswith('.aliyuncs.com') else scheme}://{rest}"
+    return f"{'https' if host.endswith('.aliyuncs.com') else scheme}://{rest if path else host + _PATH}"
 
 
 def _credentials(environ: Mapping[str, str]) -> str:

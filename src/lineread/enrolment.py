@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from lineread import catalogue
 from lineread.errors import OptionError, shortened
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def check_name(name: str) -> str:
     """A name that a voice may have, without white space around it.
 
     Raises:
-        OptionError: It may not: the service would refuse it, or a system voice has it.
+        OptionError: It may not: the service would refuse it.
     """
     name = name.strip()
     if not re.fullmatch(_NAME, name):
@@ -158,7 +157,4 @@ def check_name(name: str) -> str:
             remedy=f"Take digits, letters of the Latin alphabet and underscores, {LONGEST_NAME} at most.",
             code="bad_voice_name",
         )
-    taken = {voice.casefold() for voice in catalogue.load().voices}
-    if name.replace("_", " ").casefold() in taken or name.casefold() in taken:
-        raise OptionError(f"{name} is a voice of Qwen's own.", remedy="Choose another name.", code="bad_voice_name")
     return name

@@ -113,9 +113,27 @@ class RequestError(LinereadError):
 
 
 class TextError(RequestError):
-    """The text is empty, or this engine cannot speak it."""
+    """The text is empty, or this engine cannot speak it.
+
+    Args:
+        message: As for any error. ``{place}`` in it stands for the character that it is about.
+        place: That character, from 0; None where it is about no single one. The message counts it from 1.
+        **facts: As for any error.
+    """
 
     code = "bad_text"
+
+    def __init__(self, message: str, *, place: int | None = None, **facts: Any) -> None:  # noqa: ANN401 - as its base takes them
+        super().__init__(message if place is None else message.format(place=place + 1), **facts)
+        self.place = place
+        self._pattern = message
+
+    def moved(self, characters: int) -> TextError:
+        """The same error about a text that stands so many characters further on."""
+        if self.place is None:
+            return self
+        place = self.place + characters
+        return TextError(self._pattern, place=place, remedy=self.remedy, code=self.code, retryable=self.retryable)
 
 
 class VoiceError(RequestError):

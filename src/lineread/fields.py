@@ -300,7 +300,122 @@ REALTIME: Final = Call(
     ),
 )
 
-CALLS: Final = (GENERATE, REALTIME)
+#: Fields that both ways of making a voice have.
+_VOICE_NAME: Final = Field(
+    "voice_name",
+    "string",
+    "What the voice is called from now on: digits, letters of the Latin alphabet and underscores, 16 at most. Left "
+    "out, it is made of what the voice is made of.",
+    None,
+    example="narrator",
+    dashscope="input.preferred_name",
+)
+_VOICE_STREAM: Final = GENERATE.field("stream")._replace(
+    meaning="Chunks of what it says as they come, instead of one finished file.", dashscope=""
+)
+_VOICE_OPTIONS: Final = (
+    GENERATE.field("model")._replace(
+        meaning="The model that shall speak it; by default the newest that fits.",
+        example=None,
+        dashscope="input.target_model",
+        openai="",
+    ),
+    Field(
+        "realtime",
+        "boolean",
+        "Makes it for live sessions as well: each kind of model speaks only voices that were made for it.",
+        False,  # noqa: FBT003 - a field's default
+    ),
+    Field(
+        "extend",
+        "boolean",
+        "Allows making it for further models when they are needed, at the service's price.",
+        False,  # noqa: FBT003 - a field's default
+    ),
+    Field(
+        "replace",
+        "boolean",
+        "Lets it take the place of another voice of that name.",
+        False,  # noqa: FBT003 - a field's default
+    ),
+)
+_VOICE_RESPONSE: Final = (
+    GENERATE.response[0]._replace(meaning="Where its words are: a file: URL. Only where it says some, and no stream."),
+    GENERATE.response[1]._replace(meaning="Its words, as Base64 of PCM. Only in a stream's response.", dashscope=""),
+    Field("voice_id", "string", "What it is called where it was made.", dashscope="output.voice"),
+    Field(
+        "request_id",
+        "string",
+        "The service's id of the call that made it; empty if it was made before.",
+        "",
+        dashscope="request_id",
+    ),
+)
+
+VOICE_CLONE: Final = Call(
+    "voice_clone",
+    "Clone a voice from a sample of somebody's speech.",
+    request=(
+        Field(
+            "voice_sample",
+            "string",
+            "The speech, ten to twenty seconds of one person's: a file's path, its bytes, or a URL.",
+            example="me.wav",
+            dashscope="input.audio.data",
+        ),
+        GENERATE.field("text")._replace(
+            meaning="What it shall say first; left out, nothing.", default=None, dashscope="", openai=""
+        ),
+        _VOICE_NAME,
+        _VOICE_STREAM,
+        Field(
+            "consent",
+            "string",
+            "Who agreed to what, and when. Kept with the voice; without it none is cloned.",
+            None,
+            example="Ana Silva, by mail on 2026-11-20: narration of our videos",
+        ),
+        Field("transcript", "string", "The words of the sample, if they are known.", None, dashscope="input.text"),
+        GENERATE.field("language_type")._replace(
+            meaning="The language of sample and text, in any case. Auto leaves it open.",
+            dashscope="input.language (its ISO code)",
+            openai="",
+        ),
+        *_VOICE_OPTIONS,
+    ),
+    response=_VOICE_RESPONSE,
+)
+
+VOICE_DESIGN: Final = Call(
+    "voice_design",
+    "Design a voice from a description.",
+    request=(
+        Field(
+            "voice_prompt",
+            "string",
+            "What it sounds like, in Chinese or English; 2,048 characters at most.",
+            example="A dry, low-pitched museum guide in his fifties.",
+            dashscope="input.voice_prompt",
+        ),
+        GENERATE.field("text")._replace(
+            meaning="What it shall say first; left out, a greeting.",
+            default=None,
+            dashscope="input.preview_text",
+            openai="",
+        ),
+        _VOICE_NAME,
+        _VOICE_STREAM,
+        GENERATE.field("language_type")._replace(
+            meaning="The text's language, in any case. Auto leaves it open.",
+            dashscope="input.language (its ISO code)",
+            openai="",
+        ),
+        *_VOICE_OPTIONS,
+    ),
+    response=_VOICE_RESPONSE,
+)
+
+CALLS: Final = (GENERATE, REALTIME, VOICE_CLONE, VOICE_DESIGN)
 
 _RATES: Final = (
     "Samples a second of the audio. Opus can hold 8000, 12000, 16000, 24000 and 48000; mp3 and aac hold 11025, 22050, "

@@ -100,13 +100,15 @@ def _check_text(field: Field, value: object) -> None:
 
 def _check_string(field: Field, value: object) -> None:
     name = field.name
+    if value is None:
+        raise OptionError(f"{name} must be a string, and is missing.", remedy=_wanted(field))
     if not isinstance(value, str):
-        raise OptionError(f"{name} must be a string, not {_kind(value)}.", remedy="Write it in quotes.")
+        remedy = "Write it in quotes." if isinstance(value, int | float) else _wanted(field)
+        raise OptionError(f"{name} must be a string, not {type(value).__name__}.", remedy=remedy)
     if not value.strip():
         if name == "text":
-            raise TextError("The text is empty.", remedy="Give some words to speak.", code="empty_text")
-        remedy = f"Give a {name}." if field.required else "Fill it in, or leave it out."
-        raise OptionError(f"{name} is empty.", remedy=remedy)
+            raise TextError("The text is empty.", remedy=_wanted(field), code="empty_text")
+        raise OptionError(f"{name} is empty.", remedy=_wanted(field))
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -135,13 +137,16 @@ def _check_range(field: Field, value: float, kind: str) -> None:
         raise OptionError(f"{field.name} is out of range.", remedy=f"Give a {kind} from {field.limits}.")
 
 
-def _kind(value: object) -> str:
-    return "null" if value is None else type(value).__name__
+def _wanted(field: Field) -> str:
+    """What to do about a string that is none."""
+    if field.name == "text":
+        return "Give some words to speak."
+    return f"Give a {field.name}." if field.required else "Fill it in, or leave it out."
 
 
 def _check_boolean(field: Field, value: object) -> None:
     if not isinstance(value, bool):
-        raise OptionError(f"{field.name} must be true or false.", remedy=f"It is about this: {field.meaning}")
+        raise OptionError(f"{field.name} must be true or false.", remedy="Give true or false.")
 
 
 _FIELDS = tuple(field for field in GENERATE.request if field.name != "stream")

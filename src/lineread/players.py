@@ -270,9 +270,10 @@ class _Program:
         if not status and failure is None:
             return
         own = [line for line in said if not line.startswith(_BELOW)]
-        told = [failure] if failure else own[-1:] or said[-1:] or [f"status {status}"]
+        told = [failure] if failure else own[-1:] or said[-1:]
+        how = f"failed: {told[0][:200].rstrip('.')}" if told else f"ended with status {status} and did not say why"
         raise OutputError(
-            f"The player {self._name} failed: {told[0][:200].rstrip('.')}.",
+            f"The player {self._name} {how}.",
             remedy="See that there is a sound device, set LINEREAD_PLAYER, or write a file.",
         )
 

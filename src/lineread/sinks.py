@@ -44,7 +44,6 @@ _SWEEP_EVERY: Final = 16
 _REASONS: Final = {
     errno.EISDIR: ("is a directory", "Name a file in it."),
     errno.ENOTDIR: ("lies below something that is no directory", "Check the path."),
-    errno.ENOENT: ("cannot be made: a part of its path is missing", "Check the path."),
     errno.EACCES: ("cannot be written: permission denied", "Choose another place, or change its permissions."),
     errno.EPERM: ("cannot be written: permission denied", "Choose another place, or change its permissions."),
     errno.EROFS: ("lies on a read-only file system", "Choose another place."),

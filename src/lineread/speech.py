@@ -210,7 +210,7 @@ class Facts:
     fallback_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Chunk:
     """Audio as it arrives. It describes itself: a sink needs nothing else.
 
@@ -258,6 +258,12 @@ class Chunk:
     def audio_base64_pcm(self) -> str:
         """The samples as Base64, the way the normalized interface carries them."""
         return base64.b64encode(self.pcm).decode("ascii")
+
+    def __repr__(self) -> str:
+        """Where it stands; its samples would fill the screen."""
+        start, end = self.span
+        text = f"characters {start} to {end}{', final' if self.final else ''}"
+        return f"<Chunk {self.duration:.2f} s at {self.offset / self.sample_rate:.2f} s, {text}>"
 
 
 @dataclass(frozen=True, slots=True)

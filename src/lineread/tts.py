@@ -273,8 +273,8 @@ async def arealtime(
 @overload
 def voice_clone(
     voice_sample: str | os.PathLike[str] | bytes,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
     *,
     consent: str | None = None,
@@ -284,10 +284,10 @@ def voice_clone(
 @overload
 def voice_clone(
     voice_sample: str | os.PathLike[str] | bytes,
-    text: str | None,
-    voice_name: str,
-    stream: bool,  # noqa: FBT001 - as above
+    text: str | None = None,
+    voice_name: str | None = None,
     *,
+    stream: bool,
     consent: str | None = None,
     transcript: str | None = None,
     **extras: Unpack[VoiceExtras],
@@ -296,8 +296,8 @@ def voice_clone(
 
 def voice_clone(
     voice_sample: str | os.PathLike[str] | bytes,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
     *,
     consent: str | None = None,
@@ -312,7 +312,8 @@ def voice_clone(
         voice_sample: Ten to twenty seconds of one person's clear speech, 60 at most: a file's path, its bytes, or a
             URL. What the service would refuse is refused here, before it is sent.
         text: What it shall say; None for nothing.
-        voice_name: What requests call it from now on: digits, letters and underscores, 16 at most.
+        voice_name: What requests call it from now on: digits, letters and underscores, 16 at most; None for a name
+            that is made of what the voice is made of.
         stream: True gives chunks of what it says as they come.
         consent: Who agreed to what, and when. It is kept with the voice; without it no voice is cloned.
         transcript: The words of the sample, if they are known.
@@ -334,8 +335,8 @@ def voice_clone(
 @overload
 async def avoice_clone(
     voice_sample: str | os.PathLike[str] | bytes,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
     *,
     consent: str | None = None,
@@ -345,10 +346,10 @@ async def avoice_clone(
 @overload
 async def avoice_clone(
     voice_sample: str | os.PathLike[str] | bytes,
-    text: str | None,
-    voice_name: str,
-    stream: bool,  # noqa: FBT001 - as above
+    text: str | None = None,
+    voice_name: str | None = None,
     *,
+    stream: bool,
     consent: str | None = None,
     transcript: str | None = None,
     **extras: Unpack[VoiceExtras],
@@ -357,8 +358,8 @@ async def avoice_clone(
 
 async def avoice_clone(
     voice_sample: str | os.PathLike[str] | bytes,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
     *,
     consent: str | None = None,
@@ -373,25 +374,26 @@ async def avoice_clone(
 @overload
 def voice_design(
     voice_prompt: str,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
     **extras: Unpack[VoiceExtras],
 ) -> NewVoice: ...
 @overload
 def voice_design(
     voice_prompt: str,
-    text: str | None,
-    voice_name: str,
-    stream: bool,  # noqa: FBT001 - as above
+    text: str | None = None,
+    voice_name: str | None = None,
+    *,
+    stream: bool,
     **extras: Unpack[VoiceExtras],
 ) -> NewVoice | NewVoiceStream: ...
 
 
 def voice_design(
     voice_prompt: str,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
     **extras: Unpack[VoiceExtras],
 ) -> NewVoice | NewVoiceStream:
@@ -419,25 +421,26 @@ def voice_design(
 @overload
 async def avoice_design(
     voice_prompt: str,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: Literal[False] = False,  # noqa: FBT002 - the normalized interface's own field
     **extras: Unpack[VoiceExtras],
 ) -> NewVoice: ...
 @overload
 async def avoice_design(
     voice_prompt: str,
-    text: str | None,
-    voice_name: str,
-    stream: bool,  # noqa: FBT001 - as above
+    text: str | None = None,
+    voice_name: str | None = None,
+    *,
+    stream: bool,
     **extras: Unpack[VoiceExtras],
 ) -> NewVoice | NewVoiceAsyncStream: ...
 
 
 async def avoice_design(
     voice_prompt: str,
-    text: str | None,
-    voice_name: str,
+    text: str | None = None,
+    voice_name: str | None = None,
     stream: bool = False,  # noqa: FBT001, FBT002 - the normalized interface's own field
     **extras: Unpack[VoiceExtras],
 ) -> NewVoice | NewVoiceAsyncStream:
@@ -448,7 +451,7 @@ async def avoice_design(
 
 def _clone(
     sample: str | os.PathLike[str] | bytes,
-    name: str,
+    name: str | None,
     consent: str | None,
     transcript: str | None,
     extras: VoiceExtras,
@@ -461,7 +464,9 @@ def _clone(
     return client, wish, words
 
 
-def _design(prompt: str, name: str, text: str | None, extras: VoiceExtras) -> tuple[Client, DesignWish, dict[str, Any]]:
+def _design(
+    prompt: str, name: str | None, text: str | None, extras: VoiceExtras
+) -> tuple[Client, DesignWish, dict[str, Any]]:
     """As :func:`_clone`."""
     from lineread.voices.making import DesignWish, Wanted  # noqa: PLC0415 - as above
 
@@ -491,7 +496,8 @@ def _sync_first_words(
         return new.NewVoice(made, None)
     if stream:
         return new.NewVoiceStream(made, client.generate(request, stream=True))
-    return new.NewVoice(made, new.previewed(made, client.prepare(request)) or client.generate(request))
+    job = client.prepare(client.named(request))
+    return new.NewVoice(made, new.previewed(made, job) or client.generate(request))
 
 
 async def _async_first_words(
@@ -505,7 +511,9 @@ async def _async_first_words(
         return new.NewVoice(made, None)
     if stream:
         return new.NewVoiceAsyncStream(made, await client.agenerate(request, stream=True))
-    return new.NewVoice(made, new.previewed(made, client.prepare(request)) or await client.agenerate(request))
+    return new.NewVoice(
+        made, new.previewed(made, client.prepare(await client.anamed(request))) or await client.agenerate(request)
+    )
 
 
 def _prepare(

@@ -148,6 +148,7 @@ async def test_what_goes_wrong_is_livekits_error(error: LinereadError, kind: typ
             await anext(stream)
         await stream.aclose()
     assert [raised.value.message for raised in (whole, streamed)] == [str(error)] * 2
+    assert str(whole.value).count(error.remedy) == (2 if kind is APIStatusError else 1)  # that one shows its body
     assert [each.recoverable for each in told] == [False] * 2
 
 
@@ -184,3 +185,17 @@ def test_what_cannot_be_spoken_so_is_said_when_it_is_made() -> None:
     """A voice that is unknown is an error at once, with its remedy."""
     with pytest.raises(VoiceError, match="Cherry"):
         TTS(voice="Cherri", engine="builtin")
+
+
+def test_mistakes_are_told_in_the_arguments_own_words() -> None:
+    """They are called what they are called here, also when they change."""
+    with pytest.raises(
+        OptionError, match=r"'langage'\. Did you mean language\? There is voice, .*, language, .*, engine"
+    ):
+        voice(langage="en")
+    with pytest.raises(OptionError, match="There is no argument 'language_type'"):
+        voice(language_type="English")
+    with pytest.raises(OptionError, match=r"^language 'xx' is not known\. Give a tag such as en-US"):
+        voice(language="xx")
+    with pytest.raises(OptionError, match=r"'langage'\. Did you mean language\?"):
+        voice().update_options(langage="en")

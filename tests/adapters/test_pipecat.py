@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -28,14 +29,48 @@ from pipecat.utils.errors import ErrorCategory
 from adapters.conversing import Ear, talking
 from adapters.writing import Untimed, tokens
 from lineread.adapters.pipecat import LinereadTTSService, LinereadTTSSettings
+from lineread.engines.base import Turn
 from lineread.engines.fake import Act, Fake
-from lineread.errors import LinereadError, QuotaExceeded, ServiceFailed, TextError, Unauthorized, VoiceError
+from lineread.engines.link import Link
+from lineread.errors import (
+    LinereadError,
+    OptionError,
+    QuotaExceeded,
+    ServiceFailed,
+    TextError,
+    Unauthorized,
+    Unreachable,
+    VoiceError,
+)
+from lineread.live.local import Local
+from lineread.speech import LiveRequest, Request
 
 TALK = "Hello there, my friend. It costs $3.14 at 10:30 p.m. sharp! Did you know?"
 
 
 def voice(engine: Fake | None = None, **options: object) -> LinereadTTSService:
     return LinereadTTSService(**{"voice": "Cherry", "engine": engine or Fake(), "cache": False, **options})  # type: ignore[arg-type]
+
+
+class Nowhere(Fake):
+    """An engine whose sessions cannot be opened."""
+
+    def link(self, request: LiveRequest, *, turn: Turn | None = None) -> Link:
+        return Dead(request, self, None)
+
+
+class Dead(Local):
+    async def open(self) -> None:
+        raise Unreachable("There is no way.", remedy="Look at the cable.")
+
+
+class Picky(Fake):
+    """An engine that cannot speak Chinese."""
+
+    def resolve(self, request: Request) -> Request:
+        if not request.text.isascii():
+            raise TextError("It speaks English only.", remedy="Write English.")
+        return super().resolve(request)
 
 
 def words(ear: Ear) -> list[str]:
@@ -161,6 +196,30 @@ async def test_what_goes_wrong_is_an_error_frame(
             assert words(talk.voiced)[-2:] == ["Better", "now."]
 
 
+@pytest.mark.parametrize("mode", list(TextAggregationMode))
+@pytest.mark.parametrize(
+    ("engine", "spoken", "errors"),
+    [
+        (Nowhere, "", 2),
+        (lambda: Fake([Act(), ServiceFailed("It broke.")]), "One.四.五.", 1),
+        (Picky, "One.Twothree.", 1),
+    ],
+    ids=["nowhere", "breaking", "refusing"],
+)
+async def test_text_that_was_never_spoken_is_not_remembered(
+    mode: TextAggregationMode, engine: Callable[[], Fake], spoken: str, errors: int
+) -> None:
+    """It does not go downstream, though Pipecat takes text without times for spoken; what was spoken does."""
+    async with talking(voice(engine(), text_aggregation_mode=mode), aloud=True) as talk:
+        await talk.said("One. ", "Two ", "three. ")
+        await talk.said("四. ", "五. ")
+        await talk.played.until(lambda ear: len(ear.all(LLMFullResponseEndFrame)) == 2)
+    assert "".join(words(talk.voiced)).replace(" ", "") == spoken
+    assert "".join(map(str, talk.remembered)).replace(" ", "") == spoken
+    told = [frame.error for frame in talk.errors if "completed with no audio" not in frame.error]  # Pipecat's own
+    assert len(told) == errors
+
+
 async def test_settings_change_between_replies() -> None:
     """What is updated holds from the next reply on; what cannot be is an error, and all stays as it was."""
     engine = Fake()
@@ -182,6 +241,8 @@ def test_what_cannot_be_spoken_so_is_said_when_it_is_made() -> None:
     """A voice that is unknown is an error at once, with its remedy."""
     with pytest.raises(VoiceError, match="Cherry"):
         LinereadTTSService(voice="Cherri", engine="builtin")
+    with pytest.raises(OptionError, match=r"^language 'xx' is not known\. Give a tag such as en-US"):
+        voice(language="xx")
 
 
 async def test_a_smile_costs_nothing() -> None:

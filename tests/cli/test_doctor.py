@@ -74,7 +74,8 @@ def test_a_fresh_machine(findings: Findings) -> None:
     assert (found["key"]["state"], "DASHSCOPE_API_KEY" in found["key"]["remedy"]) == ("note", True)
     assert (found["engine builtin"]["state"], "speaks" in found["engine builtin"]["line"]) == ("ok", True)
     assert found["engine dashscope"]["state"] == "note"
-    assert found["default"]["line"].startswith("builtin speaks")
+    assert found["default"]["line"].startswith("local speaks")
+    assert (found["engine local"]["state"], "English (builtin)" in found["engine local"]["line"]) == ("ok", True)
     assert (found["cache"]["state"], found["output"]["state"]) == ("ok", "ok")
     assert "service" not in found
     assert found["cache"]["line"].endswith(": 0 lines, 0 B")

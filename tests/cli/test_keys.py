@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import sys
 import tomllib
@@ -71,6 +72,15 @@ def test_limits_of_a_new_key(capsys: pytest.CaptureFixture[str]) -> None:
         "bob": dict.fromkeys(("requests_per_minute", "characters_per_day", "sessions", "voices", "models", "expires"))
         | {"name": "bob", "state": "active"},
     }
+
+
+def test_help_tells_what_a_key_may_be_held_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each limit of a new key is named by the first help that one reads."""
+    assert main(["keys", "new", "--help"]) == 0
+    limits = set(re.findall(r"--[a-z-]+", capsys.readouterr().out.partition("limits:")[2]))
+    assert main(["keys", "--help"]) == 0
+    assert "--sessions" in limits
+    assert limits <= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
 
 
 def test_comments_survive(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,12 +138,45 @@ def test_a_listener_that_leaves() -> None:
         assert process.wait(20) == 0
 
 
-def test_no_words() -> None:
-    """A writer without a word leaves no file behind that seems to hold something, and is told."""
-    done = lineread("live", "-e", "fake", "-o", "talk.wav", input=b" \n ")
-    assert done.returncode == 4
+@pytest.mark.parametrize("text", ["", " \n ", "\N{SMILING FACE WITH SMILING EYES} ..."], ids=["none", "blank", "signs"])
+def test_no_words(text: str) -> None:
+    """A writer without a word is told so, with the status of `say`, and no file seems to hold something."""
+    done = lineread("live", "-e", "fake", "-o", "talk.wav", input=text.encode())
+    assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.count(b"\n") == 1
+    assert b"words" in done.stderr
     assert not Path("talk.wav").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there Ctrl-C is no signal to send")
+@pytest.mark.parametrize("options", [[], ["-q"]], ids=["told", "quiet"])
+def test_ctrl_c_before_any_sound(options: list[str]) -> None:
+    """One line says that there is no file, unless nobody wants to know."""
+    from fcntl import ioctl
+    from termios import FIONREAD
+
+    with writing("-o", "talk.wav", *options) as process:
+        assert process.stdin is not None
+        process.stdin.write(b" ")
+        process.stdin.flush()
+        until(lambda: not any(ioctl(process.stdin, FIONREAD, bytes(4))))  # it was read, so the session is open
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=10)
+    said = b"" if options else b"lineread: stopped before there was any sound; talk.wav was not written\n"
+    assert (process.returncode, output, errors) == (130, b"", said)
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("code", ["sys.stdin.buffer.read(100)", "sys.stdin.buffer.read()"], ids=["soon", "at the end"])
+def test_a_player_that_fails(code: str) -> None:
+    """The file is whole and its path is printed; then comes the player's error."""
+    Path("player.py").write_text(f"import sys\n{code}\nsys.exit('no sound device')\n")
+    environ = os.environ | {"LINEREAD_PLAYER": f"{sys.executable} player.py"}
+    done = lineread("live", "-e", "fake", "--play", "-o", "talk.wav", input=TALK * 3, env=environ)
+    assert (done.returncode, done.stdout) == (6, b"talk.wav\n")
+    assert done.stderr.count(b"\n") == 1
+    assert b"no sound device" in done.stderr
+    assert seconds("talk.wav") == pytest.approx(0.05 * len(TALK * 3), abs=2.0)
 
 
 def test_text_that_the_voice_cannot_speak() -> None:
@@ -202,3 +235,23 @@ def test_over_a_server(tmp_path: Path) -> None:
     assert b"a bug" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert not os.path.exists("none.wav")
+
+
+def test_another_voice_speaks(tmp_path: Path) -> None:
+    """With a fallback it speaks where no server is, and says so, also quietly and as JSON; a server does as well."""
+    nowhere = ["-e", "dashscope", "--base-url", "http://127.0.0.1:1", "--fallback", "fake"]
+    environ = os.environ | {"DASHSCOPE_API_KEY": "sk-of-a-test"}
+    done = lineread("live", *nowhere, "-q", "-o", "talk.wav", input=TALK, env=environ)
+    assert (done.returncode, done.stdout) == (0, b"talk.wav\n")
+    assert done.stderr.startswith(b"lineread: Cannot reach 127.0.0.1")
+    assert done.stderr.endswith(b"So fake spoke, as asked.\n")
+    assert done.stderr.count(b"\n") == 1
+    done = lineread("live", *nowhere, "--json", "-o", "talk.wav", input=TALK, env=environ)
+    assert "Cannot reach 127.0.0.1" in json.loads(done.stdout)["fallback_reason"]
+
+    (tmp_path / ".env").write_text("DASHSCOPE_API_KEY=sk-of-the-server\n")
+    with serving(tmp_path, *nowhere) as address:
+        there = ["-e", "dashscope", "--base-url", f"http://{address}"]
+        done = lineread("live", *there, "-o", "there.wav", input=TALK, env=environ)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert seconds("there.wav") == pytest.approx(0.05 * len(TALK), abs=1.0)

@@ -81,7 +81,7 @@ def test_what_it_says() -> None:
     """Where it is, who speaks and why, who is let in, where the reference and the counts are."""
     with served() as (_, said):
         base = url(said)
-        assert "builtin (the machine's own voice, since no DashScope key was found)" in said
+        assert "local (the machine's own voices, since no DashScope key was found)" in said
         assert "No keys are set" in said
         assert f"{base}/docs, {base}/metrics" in said
     with served(DASHSCOPE_API_KEY="sk-0123456789") as (_, said):
@@ -128,6 +128,24 @@ def test_a_session_is_told_that_it_stops() -> None:
         code, data = session.recv_data()
         assert (code, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, 1001)
         assert process.wait(10) == 0
+        session.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--session-idle", "Nothing was said for 1 s"), ("--session-seconds", "has lasted")],
+    ids=["idle", "old"],
+)
+def test_sessions_have_an_end(option: str, said: str) -> None:
+    """A realtime session that lies idle, or lasts, for as long as an option says is told so and closed with 1008."""
+    with served("-e", "fake", option, "1") as (_, banner):
+        address = re.search(r"realtime +(ws://\S+)\n", banner)
+        assert address is not None
+        session: Any = websocket.create_connection(address[1], timeout=10)
+        assert "session.created" in session.recv()
+        assert said in session.recv()
+        code, data = session.recv_data()
+        assert (code, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, 1008)
         session.shutdown()
 
 

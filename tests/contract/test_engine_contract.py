@@ -11,11 +11,14 @@ from dataclasses import replace
 
 import pytest
 
+from lineread import config
 from lineread.config import Secret
 from lineread.engines.base import Engine, Limits, Quota, Wrapper
 from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
+from lineread.engines.espeak import Espeak, program
 from lineread.engines.fake import Act, Fake
+from lineread.engines.local import Local
 from lineread.errors import LinereadError, OptionError, RequestError, ServiceFailed, VoiceError
 from lineread.speech import Chunk, Request, Segment
 from lineread.wrappers import equip
@@ -54,6 +57,8 @@ async def cloud(transport: str) -> AsyncIterator[Engine]:
 SPEAKERS: dict[str, Speaker] = {
     "fake": lambda: own(steady()),
     "builtin": lambda: own(Builtin()),
+    "espeak": lambda: own(Espeak()),
+    "local": lambda: own(Local(config.resolve())),
     "dashscope by events": lambda: cloud("sse"),
     "dashscope by download": lambda: cloud("url"),
     "finished": lambda: own(Finished(steady())),
@@ -68,6 +73,8 @@ SPEAKERS: dict[str, Speaker] = {
 
 @pytest.fixture(params=SPEAKERS)
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    if request.param == "espeak" and program.place() is None:
+        pytest.skip(f"espeak-ng is not installed: {program.INSTALL}")
     async with SPEAKERS[request.param]() as made:
         yield made
 
@@ -252,7 +259,12 @@ def test_the_built_in_voice_loads_nothing_for_a_refused_request() -> None:
 
 @pytest.mark.parametrize(
     "made",
-    ["engines.fake import Fake as E", "engines.builtin import Builtin as E", "engines.dashscope import DashScope as E"],
+    [
+        "engines.fake import Fake as E",
+        "engines.builtin import Builtin as E",
+        "engines.local import Local as E",
+        "engines.dashscope import DashScope as E",
+    ],
 )
 def test_a_fingerprint_costs_nothing(made: str) -> None:
     """Making an engine, resolving, and asking for limits and fingerprint loads no model, no arrays, no network."""

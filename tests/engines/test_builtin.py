@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from lineread import catalogue, plan
 from lineread.engines.builtin import Builtin, cast, package
+from lineread.engines.builtin.cast import Cast
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, ServiceFailed, TextError, VoiceError
 from lineread.speech import SAMPLE_RATE, Chunk, Request, Segment
 from support import gather, python
@@ -442,7 +443,9 @@ def test_a_missing_package_is_said_before_anything_starts(monkeypatch: pytest.Mo
 @settings(max_examples=200)
 def test_every_reading_stays_speech(pitch: float, rate: float, take: int, voice: str) -> None:
     """Whatever is asked of whichever voice, pitch and pace stay in the range in which it is still speech."""
-    reading = cast.reading(Request("Hello.", voice, pitch=pitch, rate=rate, take=take), "Hello.")
+    reading = cast.reading(
+        Request("Hello.", voice, pitch=pitch, rate=rate, take=take), "Hello.", Cast().stand_in(voice)
+    )
     assert 55 <= round(reading.voice.pitch * cast.OWN_PITCH, 6) <= 480
     assert 0.4 * 0.97 <= reading.voice.pace <= 2.4 * 1.03
     assert (reading.drift == 0) == (take == 1)

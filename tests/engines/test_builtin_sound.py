@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lineread import catalogue
 from lineread.catalogue import Voice
 from lineread.engines.builtin import cast, package, tables, vocoder
-from lineread.engines.builtin.cast import FIELDS, OWN_PITCH, Reading, StandIn
+from lineread.engines.builtin.cast import FIELDS, OWN_PITCH, Cast, Reading, StandIn
 from lineread.engines.builtin.model import Network, _session
 from lineread.engines.builtin.phonemes import Phonemizer
 from lineread.engines.builtin.speaker import Speaker, Spoken
@@ -46,7 +46,7 @@ def speaker() -> Whole:
 @pytest.fixture(scope="module")
 def renderings(speaker: Whole) -> dict[str, Samples]:
     """The same sentence by all voices, as a caller would get it."""
-    return {voice.id: samples(speaker.speak(TEXT, cast.reading(Request(TEXT, voice.id), TEXT))) for voice in VOICES}
+    return {voice.id: samples(speaker.speak(TEXT, read(TEXT, voice.id))) for voice in VOICES}
 
 
 class Whole:
@@ -59,6 +59,11 @@ class Whole:
         stretches = list(self.speaker.speak(text, reading))
         assert [each.last for each in stretches] == [False] * (len(stretches) - 1) + [True]
         return Spoken(b"".join(each.pcm for each in stretches), stretches[-1].words, last=True)
+
+
+def read(text: str, voice: str, **fields: Any) -> Reading:
+    """How a text is read in the stand-in for a voice."""
+    return cast.reading(Request(text, voice, **fields), text, Cast().stand_in(voice))
 
 
 def samples(spoken: Spoken) -> Samples:
@@ -126,7 +131,7 @@ def distance(one: StandIn, other: StandIn) -> float:
 def test_a_stand_in_is_complete_and_in_bounds(voice: Voice) -> None:
     """Each of the 48 names its pitch, formants, pace and level, nothing unknown, and nothing that is no person."""
     assert {"pitch", "formants", "pace", "gain"} <= set(voice.stand_in) <= set(FIELDS)
-    person = cast.stand_in(voice.id)
+    person = Cast().stand_in(voice.id)
     assert 0.8 <= person.formants <= 1.25
     assert 0.75 <= person.pace <= 1.3
     assert 0.6 <= person.range <= 1.7
@@ -137,7 +142,7 @@ def test_a_stand_in_is_complete_and_in_bounds(voice: Voice) -> None:
 def test_no_two_stand_ins_are_alike() -> None:
     """All 1,128 pairs differ by more than can be heard in pitch, formants and pace together."""
     assert len(VOICES) == 48
-    people = {voice.id: cast.stand_in(voice.id) for voice in VOICES}
+    people = {voice.id: Cast().stand_in(voice.id) for voice in VOICES}
     close = {pair: distance(*(people[name] for name in pair)) for pair in itertools.combinations(people, 2)}
     assert min(close.values()) > 1.3, min(close, key=lambda pair: close[pair])
 
@@ -148,7 +153,7 @@ def test_what_is_heard_fits_the_person(renderings: dict[str, Samples]) -> None:
         heard = pitch(renderings[voice.id])
         least, most = PITCHES[voice.age == "child", voice.gender]
         assert least < heard < most, voice.id
-        assert heard == pytest.approx(cast.stand_in(voice.id).pitch * OWN_PITCH, rel=0.12), voice.id
+        assert heard == pytest.approx(Cast().stand_in(voice.id).pitch * OWN_PITCH, rel=0.12), voice.id
 
 
 def test_voices_differ_to_the_ear(renderings: dict[str, Samples]) -> None:
@@ -166,7 +171,7 @@ def test_vocal_tracts_are_as_long_as_asked(renderings: dict[str, Samples]) -> No
     """The resonances of each voice lie higher or lower than Cherry's by the factor that its stand-in names."""
     for voice in VOICES:
         heard = formants(renderings[voice.id], renderings["Cherry"])
-        assert heard == pytest.approx(cast.stand_in(voice.id).formants, rel=0.045), voice.id
+        assert heard == pytest.approx(Cast().stand_in(voice.id).formants, rel=0.045), voice.id
 
 
 def test_all_voices_are_equally_loud_and_none_clips(renderings: dict[str, Samples]) -> None:
@@ -180,9 +185,7 @@ def test_all_voices_are_equally_loud_and_none_clips(renderings: dict[str, Sample
 @pytest.mark.parametrize("name", ["Cherry", "Neil", "Bella"])
 def test_a_requests_pitch_changes_pitch_and_not_loudness(name: str, factor: float, speaker: Whole) -> None:
     """The factor is real: it is found in the sound, and the level stays."""
-    own, other = (
-        samples(speaker.speak(TEXT, cast.reading(Request(TEXT, name, pitch=each), TEXT))) for each in (1.0, factor)
-    )
+    own, other = (samples(speaker.speak(TEXT, read(TEXT, name, pitch=each))) for each in (1.0, factor))
     assert pitch(other) / pitch(own) == pytest.approx(factor, rel=0.12)
     assert level(other) == pytest.approx(level(own), abs=2)
 
@@ -287,7 +290,7 @@ def test_each_setting_is_heard(changed: dict[str, Any], speaker: Whole) -> None:
 @pytest.mark.parametrize("voice", ["Cherry", "Vincent", "Seren"])
 def test_cuts_between_frames_change_no_bit(voice: str, speaker: Whole) -> None:
     """Vocoded at once, in stretches of any lengths, or frame by frame: the same samples."""
-    reading = cast.reading(Request(TEXT, voice, take=2), TEXT)
+    reading = read(TEXT, voice, take=2)
     network = speaker.speaker._network
     score = network.read(speaker.speaker._phonemizer(TEXT).ids, reading.voice.pace)
     frames = network.frames(score, 0, len(score))
@@ -333,7 +336,7 @@ def test_the_parts_of_the_graph_make_what_the_whole_does() -> None:
 def test_the_beginning_does_not_wait_for_the_end(speaker: Whole) -> None:
     """However long a sentence is, what comes first is a fifth of a second or a little more, and it can be heard."""
     for text in (TEXT, ", ".join([TEXT[:-1]] * 3) + "."):
-        first = next(speaker.speaker.speak(text, cast.reading(Request(text, "Cherry"), text)))
+        first = next(speaker.speaker.speak(text, read(text, "Cherry")))
         assert not first.last
         assert 0.1 < len(first.pcm) / 2 / SAMPLE_RATE < 0.5
         assert level(samples(first)) > -40

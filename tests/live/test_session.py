@@ -405,11 +405,24 @@ async def test_the_normalized_call_for_callers_with_an_event_loop() -> None:
     assert spoken.duration > 1
 
 
-@pytest.mark.parametrize(("text", "error"), [("", NoAudio), ([], NoAudio), (7, OptionError), ([7], OptionError)])
-def test_nothing_to_say(text: object, error: type[Exception]) -> None:
-    """A text that is none is an error, not silence and not a hang."""
-    with pytest.raises(error):
+@pytest.mark.parametrize("text", ["", [], " \n", "...", ["\N{SMILING FACE WITH SMILING EYES}"]], ids=repr)
+def test_nothing_to_say(text: str | list[str]) -> None:
+    """A text without a word is the error that it is for one line, not silence and not a hang."""
+    with pytest.raises(TextError):
+        tts.realtime(text, "Cherry", engine="fake")
+
+
+@pytest.mark.parametrize("text", [7, [7], None, {"Hello": 1}, b"Hello", bytearray(b"Hello")], ids=repr)
+def test_what_is_no_text(text: object) -> None:
+    """It is refused, also where it would yield something that could be spoken."""
+    with pytest.raises(OptionError, match="must be a string"):
         tts.realtime(text, "Cherry", engine="fake")  # type: ignore[arg-type]
+
+
+def test_words_without_sound() -> None:
+    """Where there were words and no sound came, the engine has failed, not the text."""
+    with pytest.raises(NoAudio):
+        tts.realtime("Hello.", "Cherry", engine=Fake(otherwise=Act(silent=True)))
 
 
 def test_a_source_that_fails() -> None:

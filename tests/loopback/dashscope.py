@@ -360,7 +360,7 @@ class Cloud:
         return f"http://{self.audio_host}{path}?{query}"
 
     async def _serve(self, *routes: web.RouteDef) -> int:
-        app = web.Application(client_max_size=8 << 20)
+        app = web.Application(client_max_size=16 << 20)
         app.add_routes(routes)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
@@ -370,12 +370,7 @@ class Cloud:
         return port
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        content = await request.read()
-        body: Any = json.loads(content) if content else None
-        self.received.append(_received(request, body))
-        peer = request.get_extra_info("peername")
-        self.connections.add(peer[1])
-        self.called.set()
+        body = self._note(request, await request.read())
         wrong = self._refusal(request, body)
         if wrong is not None:
             return await wrong(Call(self, request, "", "", ""))
@@ -383,6 +378,15 @@ class Cloud:
         call = Call(self, request, body["model"], fields["text"], fields["voice"])
         act = self._script.pop(0) if self._script else self.otherwise
         return await act(call)
+
+    def _note(self, request: web.Request, content: bytes) -> Any:
+        """The body of a request that came, once it is on record."""
+        body: Any = json.loads(content) if content else None
+        self.received.append(_received(request, body))
+        peer = request.get_extra_info("peername")
+        self.connections.add(peer[1])
+        self.called.set()
+        return body
 
     def _refusal(self, request: web.Request, body: Any) -> Act | None:
         """What the cloud itself would not accept."""

@@ -280,7 +280,7 @@ async def test_only_post_speaks(server: Gateway, method: str) -> None:
     ("method", "path"),
     [
         ("POST", "/services/audio/tts/SpeechSynthesizer"),
-        ("POST", "/services/audio/tts/customization"),
+        ("POST", "/services/audio/asr/customization"),
         ("POST", "/services/aigc/text-generation/generation"),
         ("GET", "/tasks/1b2c"),
         ("GET", "/files"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import schemathesis
@@ -16,9 +16,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from lineread.server.reference.document import document
+from server.voicemaking import PATH, Making
 from support import serving
 
 schema = schemathesis.openapi.from_dict(document())
+voices = schema.include(path=PATH)
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -34,8 +36,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://{address}"
 
 
-@schema.parametrize()
-@settings(
+@pytest.fixture(scope="module")
+def maker(serve_all: Callable[..., str]) -> str:
+    """The root URL of a server that makes voices."""
+    return serve_all(Making())
+
+
+EXAMPLES = settings(
     max_examples=60,
     derandomize=True,
     deadline=None,
@@ -43,6 +50,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+@schema.parametrize()
+@EXAMPLES
 def test_no_answer_is_undeclared_and_none_is_our_fault(case: schemathesis.Case, server: str) -> None:
     """Requests made from the schema, and others made to break it, get no 5xx and no answer that is not declared."""
     case.call_and_validate(base_url=server, checks=CHECKS)
+
+
+@voices.parametrize()
+@EXAMPLES
+def test_voices_are_made_as_declared(case: schemathesis.Case, maker: str) -> None:
+    """The same where the engine makes voices, so that there is something to list, to find and to delete."""
+    case.call_and_validate(base_url=maker, checks=CHECKS)

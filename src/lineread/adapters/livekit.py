@@ -66,17 +66,27 @@ class _Asked:
 
     def live(self) -> Live:
         """A session of that kind."""
-        return lines.live(
-            self.voice,
-            self.instruction,
-            self.sample_rate,
+        return adapters.live(
+            self.language,
+            voice=self.voice,
+            instruction=self.instruction,
+            sample_rate=self.sample_rate,
             model=self.model,
-            language_type=adapters.language_type(self.language),
             rate=self.rate,
             pitch=self.pitch,
             volume=self.volume,
             **self.options,
         )
+
+
+#: Arguments of a voice that may change.
+_CHANGING: Final = ("voice", "instruction", "model", "language", "rate", "pitch", "volume")
+#: All arguments of a voice.
+_KNOWN: Final = (
+    *_CHANGING,
+    "sample_rate",
+    *(name for name in lines.LiveExtras.__annotations__ if name not in (*_CHANGING, "language_type")),
+)
 
 
 class TTS(tts.TTS):  # type: ignore[misc]  # LiveKit may be missing where types are checked
@@ -116,6 +126,7 @@ class TTS(tts.TTS):  # type: ignore[misc]  # LiveKit may be missing where types 
             sample_rate=sample_rate,
             num_channels=1,
         )
+        adapters.check_names(options, _KNOWN)
         self._asked = _Asked(voice, instruction, model, language, rate, pitch, volume, sample_rate, options)
         self._asked.live()  # what is wrong with it is said now
         self._model = model or "unknown"
@@ -138,6 +149,7 @@ class TTS(tts.TTS):  # type: ignore[misc]  # LiveKit may be missing where types 
         Raises:
             LinereadError: It cannot speak so; it goes on as before.
         """
+        adapters.check_names(changes, _CHANGING)
         asked = replace(self._asked, **changes)  # type: ignore[arg-type]  # the session checks their types
         asked.live()
         self._asked = asked
@@ -239,7 +251,7 @@ class _Saying:
             if self._refused is not None and not self._sounded:
                 raise self._refused
         except LinereadError as error:
-            raise translated(error) from error
+            raise translated(error) from None  # LiveKit tells a cause as well, and here it would say the same
         if not self._sounded:  # nothing in it can be heard, a smile for example; LiveKit takes no sound for a failure
             self._emitter.push(bytes(asked.sample_rate // 100 * SAMPLE_WIDTH))
 

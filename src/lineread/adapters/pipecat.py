@@ -23,6 +23,7 @@ from lineread.errors import (
     LinereadError,
     QuotaExceeded,
     Refused,
+    RequestError,
     TextError,
     TimedOut,
     Unreachable,
@@ -34,8 +35,16 @@ try:
 except ModuleNotFoundError:
     raise adapters.missing("Pipecat", "pipecat") from None
 
-from pipecat.frames.frames import Frame, TTSAudioRawFrame, TTSStoppedFrame
+from pipecat.frames.frames import (
+    AggregatedTextProgressFrame,
+    ControlFrame,
+    Frame,
+    TTSAudioRawFrame,
+    TTSStoppedFrame,
+    TTSTextFrame,
+)
 from pipecat.metrics.metrics import MetricsData
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TextAggregationMode, TTSService
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
@@ -81,15 +90,25 @@ class _Turn:
         session: The session.
         timing: When its words are spoken.
         reader: The task that reads it.
-        failed: Its voice has failed; what else is written to it is not spoken.
+        refused: Some of its text cannot be spoken.
         over: No more text comes.
     """
 
     session: Session
     timing: Timing
     reader: asyncio.Task[None] | None = None
-    failed: bool = False
+    refused: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
+class _Unspoken(ControlFrame):  # type: ignore[misc]  # as above
+    """Stands in a turn's sound where all that was spoken has been told: what is left of its text never was.
+
+    Pipecat takes text without times for spoken when a turn ends, and would put it into the model's context.
+    """
+
+    turn: str = ""
 
 
 class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
@@ -134,6 +153,8 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
         known = {name for name in tts.LiveExtras.__annotations__ if name in options} - {"mode", "language_type"}
         self._options: dict[str, Any] = {name: options.pop(name) for name in known}
         self._turns: dict[str, _Turn] = {}
+        self._failed: set[str] = set()  # turns whose voice has failed: what else comes of them is not spoken
+        self._silent: set[str] = set()  # turns of whose text no more was spoken than what has passed
         self._warming: asyncio.Task[None] | None = None
         asked = LinereadTTSSettings(
             model=model,
@@ -181,19 +202,17 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Write some more text of a turn; its sound comes by the turn's own task."""
-        try:
-            turn = self._turns.get(context_id) or await self._begin(context_id)
-            if not turn.failed:
-                await self.start_tts_usage_metrics(text)
-                turn.timing.wrote(text)
-                await turn.session.write(text)
-        except LinereadError as error:
-            await self._tell(error)
+        if context_id not in self._failed:
+            try:
+                await self._write(text, self._turns.get(context_id) or await self._begin(context_id))
+            except LinereadError as error:
+                await self._fail(context_id, error)
         yield None
 
     async def flush_audio(self, context_id: str | None = None) -> None:
         """No more text comes in this turn."""
-        turn = self._turns.get(context_id or self.get_active_audio_context_id() or "")
+        context_id = context_id or self.get_active_audio_context_id() or ""
+        turn = self._turns.get(context_id)
         if turn is None:  # it could not begin
             await self._stopped(context_id)
             return
@@ -201,8 +220,7 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
         try:
             await turn.session.end()
         except LinereadError as error:
-            if not turn.failed:
-                await self._tell(error)
+            await self._fail(context_id, error)
 
     async def on_audio_context_interrupted(self, context_id: str) -> None:
         """Fall silent."""
@@ -211,6 +229,13 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
     async def on_audio_context_completed(self, context_id: str) -> None:
         """Let go of what was spoken, or was silent for too long."""
         await self._drop(context_id)
+
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        """Push a frame on, unless it says that text was spoken which was not."""
+        if isinstance(frame, _Unspoken):
+            self._silent.add(frame.turn)
+        elif not (isinstance(frame, TTSTextFrame | AggregatedTextProgressFrame) and frame.context_id in self._silent):
+            await super().push_frame(frame, direction)
 
     async def cancel(self, frame: CancelFrame) -> None:
         """Fall silent for good."""
@@ -238,8 +263,8 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
 
     def _live(self, sample_rate: int | None) -> Live:
         given: dict[str, Any] = {name: getattr(self._settings, name) for name in _FIELDS}
-        language = adapters.language_type(self._settings.language or "Auto")
-        return tts.live(sample_rate=sample_rate or SAMPLE_RATE, language_type=language, **given, **self._options)
+        language = str(self._settings.language or "Auto")
+        return adapters.live(language, sample_rate=sample_rate or SAMPLE_RATE, **given, **self._options)
 
     async def _begin(self, context_id: str) -> _Turn:
         live = self._live(self.sample_rate)
@@ -254,10 +279,20 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
             async for chunk in turn.session:
                 await self._deliver(context_id, chunk, turn)
         except LinereadError as error:
-            turn.failed = True
-            await self._tell(error)
-            await turn.over.wait()  # or each token to come would begin again
+            await self._fail(context_id, error)
+            await turn.over.wait()  # or Pipecat would open the turn again for the tokens to come
         await self._stopped(context_id)
+
+    async def _write(self, text: str, turn: _Turn) -> None:
+        await self.start_tts_usage_metrics(text)
+        turn.timing.wrote(text)
+        try:
+            await turn.session.write(text)
+        except RequestError as error:
+            if error.code == "session_over":
+                raise
+            turn.refused = True  # the rest of it is spoken
+            await self._tell(error)
 
     async def _deliver(self, context_id: str, chunk: Chunk, turn: _Turn) -> None:
         for timed in turn.timing.delivered(chunk):
@@ -270,12 +305,17 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
             sound = TTSAudioRawFrame(chunk.pcm, chunk.sample_rate, 1, context_id=context_id)
             await self.append_to_audio_context(context_id, sound)
 
-    async def _stopped(self, context_id: str | None) -> None:
+    async def _stopped(self, context_id: str) -> None:
         if context_id and self.audio_context_available(context_id):
+            turn = self._turns.get(context_id)
+            if turn is None or turn.refused or context_id in self._failed:
+                await self.append_to_audio_context(context_id, _Unspoken(context_id))
             await self.append_to_audio_context(context_id, TTSStoppedFrame(context_id=context_id))
             await self.remove_audio_context(context_id)
 
     async def _drop(self, context_id: str) -> None:
+        self._failed.discard(context_id)
+        self._silent.discard(context_id)
         turn = self._turns.pop(context_id, None)
         if turn is None:
             return
@@ -295,6 +335,12 @@ class LinereadTTSService(TTSService):  # type: ignore[misc]  # as above
             await self.cancel_task(warming)
         for context_id in list(self._turns):
             await self._drop(context_id)
+
+    async def _fail(self, context_id: str, error: LinereadError) -> None:
+        """Tell, once a turn, why the rest of it is not spoken."""
+        if context_id not in self._failed:
+            self._failed.add(context_id)
+            await self._tell(error)
 
     async def _tell(self, error: LinereadError) -> None:
         await self.push_error(str(error), exception=error)

@@ -23,7 +23,9 @@ from lineread.client import OUTPUT_PLACE
 from lineread.engines import registry
 from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
+from lineread.engines.espeak import Espeak
 from lineread.engines.fake import Fake
+from lineread.engines.local import Local
 from lineread.errors import LinereadError
 from lineread.speech import Request
 from lineread.version import __version__
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from lineread.engines.dashscope.http import Answer
     from lineread.errors import ConfigError
 
+#: Engines that cost nothing: they are asked to speak.
+_FREE = (Builtin, Espeak, Local)
+#: Engines without which lineread is as whole as it has to be.
+_MAY_BE_MISSING = (DashScope.name, Espeak.name, "kokoro")
 GOOD, BAD, NOTE = "ok", "bad", "note"
 NOT_SET_UP = 3
 
@@ -134,7 +140,7 @@ async def _asked(engine: DashScope) -> Answer:
 
 
 def _engine(name: str, settings: Settings) -> Finding:
-    """Whether an engine can speak. The built-in one does; others may cost money, and are only asked to be set up."""
+    """Whether an engine can speak. The machine's own do; others may cost money, and are only asked to be set up."""
     what = f"engine {name}"
     if name == Fake.name:
         return Finding(what, GOOD, "plays tones, for tests")
@@ -142,15 +148,24 @@ def _engine(name: str, settings: Settings) -> Finding:
         return Finding(what, NOTE, "speaks with a key, and none was looked for")
     try:
         engine = registry.create(name, settings)
-        if name != Builtin.name:
+        if not isinstance(engine, _FREE):
             ready = "has a key" if name == DashScope.name else "is set up"
             return Finding(what, GOOD, f"{ready}; try it: lineread say -e {name} --no-cache 'Hello.'")
         duration = _sync.run(_spoken(engine, Request("Hello there.", "Cherry")))
     except LinereadError as error:
-        return Finding(what, NOTE if name == DashScope.name else BAD, error.message, error.remedy)
+        return Finding(what, NOTE if name in _MAY_BE_MISSING else BAD, error.message, error.remedy)
     except Exception as error:  # noqa: BLE001 - whatever is the matter with one, the rest is told as well
         return Finding(what, BAD, f"fails with {type(error).__name__}", "Install again what brings it.")
+    if isinstance(engine, Local):
+        return Finding(what, GOOD, f"speaks {_languages(engine)}")
     return Finding(what, GOOD, f"speaks ({duration:.1f} s of sound for two words)")
+
+
+def _languages(engine: Local) -> str:
+    """Who speaks what: English (builtin); German, Korean (espeak)."""
+    speakers = engine.speakers()
+    by_engine = {name: [each for each in speakers if speakers[each] == name] for name in speakers.values()}
+    return "; ".join(f"{', '.join(those)} ({name})" for name, those in by_engine.items())
 
 
 async def _spoken(engine: Engine, request: Request) -> float:

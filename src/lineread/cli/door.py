@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
+    from lineread.results import Tally
+
 INTERRUPTED = 130
 #: Most bytes of a text that is read: ten Bibles.
 MOST_TEXT = 64 << 20
@@ -156,6 +158,14 @@ def tell_path(path: str, *, named: bool) -> None:
     """Print where the audio is. Who named the file knows, and may have closed standard output."""
     if not (named and isinstance(sys.stdout, _ClosedOutput)):
         print(path)
+
+
+def tell_fallback(tally: Tally) -> None:
+    """Say on standard error that another engine spoke, and why; also to who wants no notices: it is another voice."""
+    if tally.fallback_reason:
+        speaker = ", ".join(dict.fromkeys(each.engine for each in tally.facts if each.fallback_reason))
+        with suppress(OSError):
+            print(f"lineread: {tally.fallback_reason} So {speaker} spoke, as asked.", file=sys.stderr)
 
 
 def _discard_output() -> None:

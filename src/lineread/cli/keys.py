@@ -7,6 +7,9 @@
   lineread keys enable alice
   lineread keys remove alice
 
+What a new key may do: --requests-per-minute, --characters-per-day, --sessions, --voice, --model, --expires (see
+`lineread keys new --help`); what is left out is not limited.
+
 The file keeps hashes only: a key that was lost is replaced, not found. `lineread serve --keys FILE` uses the file; a
 running server takes changes over within a second. --json prints one object: file, keys; or file, name, key.
 """

@@ -7,10 +7,11 @@
 The text comes from standard input, and is spoken as soon as a clause of it is there. With -o - the sound is plain PCM:
 signed 16-bit little-endian, one channel, 24,000 samples a second unless --sample-rate says otherwise.
 
-Ctrl-C stops the sound at once; the file holds what came before, and is whole.
+However it ends, by Ctrl-C or by a failure: the sound stops, and the file holds what came before, and is whole. A player
+that fails does not stop what goes to a file as well.
 
---json prints one object at the end: path, sample_rate, duration, voice, engine, model, stand_in, characters,
-finish_reason.
+--json prints one object at the end: path, sample_rate, duration, voice, engine, model, stand_in, fallback_reason,
+characters, finish_reason.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from typing import TYPE_CHECKING
 
 from lineread import sinks
 from lineread.cli import door, options
-from lineread.errors import EngineError, LinereadError, NoAudio, OutputError
+from lineread.cli.outlets import Outlets
+from lineread.errors import EngineError, LinereadError, NoAudio, OutputError, TextError
 from lineread.speech import SAMPLE_RATE, LiveRequest
+from lineread.text.characters import VOICED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from lineread.live.session import SyncSession
 
@@ -48,34 +50,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=SAMPLE_RATE,
         metavar="HZ",
-        help="samples a second: 8000, 16000, 24000 or 48000 (default: 24000)",
+        help="samples a second, 8000 to 48000; the cloud has 8000, 16000, 24000 and 48000 (default: 24000)",
     )
     output = parser.add_argument_group("output")
     output.add_argument(
-        "-o", "--output", metavar="FILE", help="write here; the suffix tells the format (- is standard output, as PCM)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write here; the suffix tells the format, directories are made (- is standard output, as PCM)",
     )
     output.add_argument("--play", action="store_true", help="play it")
     output.add_argument("--json", action="store_true", help="print what became of it as JSON")
-    output.add_argument("-q", "--quiet", action="store_true", help="no notices, only errors")
+    output.add_argument(
+        "-q", "--quiet", action="store_true", help="no notices: only errors, and who spoke instead (--fallback)"
+    )
     options.add_settings(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Speak."""
     _check(arguments)
-    interrupted = False
+    failure: KeyboardInterrupt | LinereadError | None = None
     with options.client(arguments) as client:
+        player = client.settings.player
         if arguments.play:
-            sinks.Player.find(client.settings.player)
+            sinks.Player.find(player)
         request = LiveRequest(**options.spoken(arguments), sample_rate=arguments.sample_rate)
         with client.live(request) as session:
-            player = sinks.Player(session.sample_rate, command=client.settings.player) if arguments.play else None
+            outlets = _Outlets(arguments.output, play=arguments.play, player=player)
             try:
-                _speak(session, arguments.output, player)
-            except KeyboardInterrupt:
-                interrupted = True
-    _tell(arguments, session, interrupted=interrupted)
-    return door.INTERRUPTED if interrupted else 0
+                _speak(session, outlets)
+            except (KeyboardInterrupt, LinereadError) as error:
+                failure = error
+    _tell(arguments, session, outlets.path, failure)
+    if isinstance(failure, LinereadError):
+        raise failure
+    return 0 if failure is None else door.INTERRUPTED
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -100,45 +110,74 @@ def _check(arguments: argparse.Namespace) -> None:
         options.file_format(target, None)
 
 
-def _speak(session: SyncSession, target: str | None, player: sinks.Player | None) -> None:
+def _speak(session: SyncSession, outlets: _Outlets) -> None:
     """Write from one thread, read in this one.
 
     Whatever ends it, also Ctrl-C: the file is whole, with all that came before. Then a player falls silent at once.
 
     Raises:
-        LinereadError: The text could not be read, or not all of it be spoken.
+        LinereadError: The text could not be read, or not all of it be spoken, or be heard.
     """
     writer = _Writer(session)
     failure: BaseException | None = None
     with ExitStack() as playing:
-        outlets: list[sinks.Sink] = []
         with ExitStack() as writing:
             writer.start()
             try:
                 for chunk in session:
-                    if chunk.pcm and not outlets:
-                        outlets += _opened(session.sample_rate, target, player, writing=writing, playing=playing)
-                    for outlet in outlets:
-                        outlet.write(chunk.pcm)
+                    if chunk.pcm and not outlets.open:
+                        outlets.enter(session.sample_rate, writing=writing, playing=playing)
+                    outlets.write(chunk.pcm)
             except (KeyboardInterrupt, EngineError) as error:
                 failure = error
         if failure is not None:
             raise failure
-    if writer.failure is not None:
-        raise writer.failure
-    if not outlets:
-        raise NoAudio("No words came to be spoken.", remedy="Write some to standard input.")
+    failure = writer.failure or outlets.failure
+    if failure is not None:
+        raise failure
+    if not outlets.open:
+        raise _silence(worded=writer.worded)
 
 
-def _opened(
-    sample_rate: int, target: str | None, player: sinks.Player | None, *, writing: ExitStack, playing: ExitStack
-) -> Iterator[sinks.Sink]:
-    if target == STANDARD:
-        yield writing.enter_context(sinks.StreamSink(sys.stdout.buffer, "pcm", sample_rate))
-    elif target is not None:
-        yield writing.enter_context(sinks.open_file(target, "", "wav", sample_rate))
-    if player is not None:
-        yield playing.enter_context(player)
+def _silence(*, worded: bool) -> LinereadError:
+    """Why there was no sound."""
+    if worded:
+        return NoAudio("No audio came for the text.", remedy="Try again.", retryable=True)
+    return TextError(
+        "No words came to be spoken.", remedy="Write some to standard input, then end it.", code="empty_text"
+    )
+
+
+class _Outlets(Outlets):
+    """All places that the sound goes to. They are opened for the first of it: where nothing is said, no file is left.
+
+    Attributes:
+        open: They were opened.
+        path: The file, once it is whole.
+    """
+
+    def __init__(self, target: str | None, *, play: bool, player: str | None) -> None:
+        super().__init__()
+        self.open = False
+        self.path: str | None = None
+        self._target = target
+        self._play = play
+        self._player = player
+
+    def enter(self, sample_rate: int, *, writing: ExitStack, playing: ExitStack) -> None:
+        """Open all of them."""
+        self.open = True
+        if self._target == STANDARD:
+            self.add(writing.enter_context(sinks.StreamSink(sys.stdout.buffer, "pcm", sample_rate)))
+        elif self._target is not None:
+            writing.push(self._written)
+            self.add(writing.enter_context(sinks.open_file(self._target, "", "wav", sample_rate)))
+        if self._play:
+            self.add(playing.enter_context(sinks.Player(sample_rate, command=self._player)))
+
+    def _written(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.path = self._target
 
 
 class _Writer:
@@ -148,10 +187,12 @@ class _Writer:
 
     Attributes:
         failure: What went wrong with the text.
+        worded: There was something in it that can be heard.
     """
 
     def __init__(self, session: SyncSession) -> None:
         self.failure: LinereadError | None = None
+        self.worded = False
         self._session = session
         self._thread = threading.Thread(target=self._run, name="lineread-input", daemon=True)
 
@@ -180,6 +221,7 @@ class _Writer:
                 return
 
     def _write(self, text: str) -> None:
+        self.worded = self.worded or VOICED.search(text) is not None
         try:
             self._session.write(text)
         except LinereadError as error:
@@ -194,20 +236,35 @@ class _Writer:
             self.failure = self.failure or error
 
 
-def _tell(arguments: argparse.Namespace, session: SyncSession, *, interrupted: bool) -> None:
-    named = arguments.output not in (None, STANDARD) and session.tally.samples > 0
+def _tell(
+    arguments: argparse.Namespace,
+    session: SyncSession,
+    path: str | None,
+    failure: KeyboardInterrupt | LinereadError | None,
+) -> None:
+    """Say what became of it, but for the failure, which the door tells."""
+    door.tell_fallback(session.tally)
+    interrupted = isinstance(failure, KeyboardInterrupt)
     if arguments.json:
-        record = {
-            "path": arguments.output if named else None,
-            "sample_rate": session.sample_rate,
-            "duration": round(session.tally.duration, 4),
-            "voice": session.request.voice,
-            "engine": session.tally.engine,
-            "model": session.tally.model,
-            "stand_in": session.tally.stand_in,
-            "characters": session.tally.characters,
-            "finish_reason": "cancelled" if interrupted else session.finish_reason,
-        }
-        print(json.dumps(record, ensure_ascii=False))
-    elif named:
-        door.tell_path(arguments.output, named=True)
+        if interrupted or failure is None:  # one document: this, or else the error
+            print(json.dumps(_record(session, path, interrupted=interrupted), ensure_ascii=False))
+    elif path is not None:
+        door.tell_path(path, named=True)
+    elif interrupted and not session.tally.samples and not arguments.quiet:
+        unwritten = "" if arguments.output in (None, STANDARD) else f"; {arguments.output} was not written"
+        print(f"lineread: stopped before there was any sound{unwritten}", file=sys.stderr)
+
+
+def _record(session: SyncSession, path: str | None, *, interrupted: bool) -> dict[str, object]:
+    return {
+        "path": path,
+        "sample_rate": session.sample_rate,
+        "duration": round(session.tally.duration, 4),
+        "voice": session.request.voice,
+        "engine": session.tally.engine,
+        "model": session.tally.model,
+        "stand_in": session.tally.stand_in,
+        "fallback_reason": session.tally.fallback_reason,
+        "characters": session.tally.characters,
+        "finish_reason": "cancelled" if interrupted else session.finish_reason,
+    }

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: When another engine speaks, if one was asked for.
 FALLS_BACK = (
-    "a call of the first fails: no connection, too many calls, no quota left, a refused key, a broken service; not "
-    "when there is no key, nor when the text is refused"
+    "a call of the first fails, or a live session cannot be opened: no connection, too many calls, no quota left, a "
+    "refused key, a broken service; not when there is no key, nor when the text is refused"
 )
 
 
@@ -31,12 +31,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-e",
         "--engine",
-        help="dashscope, builtin, fake or an installed one (default: dashscope with a key, else builtin)",
+        help="dashscope, local, builtin, kokoro, espeak, fake or an installed one (default: dashscope with a key, else "
+        "local: all voices of this machine)",
     )
     group.add_argument("--fallback", metavar="ENGINE", help=f"engine that speaks when {FALLS_BACK} (default: none)")
     group.add_argument("--region", help="cn-beijing or ap-southeast-1 (default: cn-beijing)")
     group.add_argument("--workspace", metavar="ID", help="Model Studio workspace id")
-    group.add_argument("--base-url", metavar="URL", help="the service's HTTP base, instead of a region's")
+    group.add_argument("--base-url", metavar="URL", help="the HTTP base of another host, such as a lineread server's")
     group.add_argument("--no-cache", action="store_true", help="keep nothing, look nothing up")
 
 

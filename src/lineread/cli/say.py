@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from lineread import _sync, sinks
 from lineread.cli import door, options
+from lineread.cli.outlets import Outlets
 from lineread.cli.progress import Progress
-from lineread.client import tell
 from lineread.errors import OutputError
 from lineread.results import Tally
 from lineread.speech import Request
@@ -46,7 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_reading(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
-        "-o", "--output", metavar="FILE", help="write here; the suffix tells the format (- is standard output)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write here; the suffix tells the format, directories are made (- is standard output)",
     )
     output.add_argument("--play", action="store_true", help="play it; no file is written unless -o names one")
     output.add_argument("--stream", action="store_true", help="as -o -; with --json, one object for each chunk")
@@ -66,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     form = options.file_format(target if target != STANDARD else None, arguments.format)
     text = _text(arguments)
     with options.client(arguments) as client:
-        job = client.prepare(Request(text, format=form, **options.spoken(arguments)))
+        job = client.prepare(client.named(Request(text, format=form, **options.spoken(arguments))))
         if arguments.play:
             sinks.Player.find(client.settings.player)
         if arguments.stream and arguments.json:
@@ -76,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
                 player = client.settings.player
                 outlets = _Outlets(arguments, target, job, writing=writing, playing=playing, player=player)
                 tally = _speak(job, outlets, quiet=arguments.quiet)
-            _tell_fallback(tally)
+            door.tell_fallback(tally)
             if outlets.path is not None and not arguments.json:  # what is written is whole, however the playing ends
                 door.tell_path(outlets.path, named=target is not None)
     if outlets.failure is not None:
@@ -120,7 +123,7 @@ def _text(arguments: argparse.Namespace) -> str:
     return door.read_text(arguments.file)
 
 
-class _Outlets:
+class _Outlets(Outlets):
     """All places that the audio goes to."""
 
     def __init__(
@@ -133,6 +136,7 @@ class _Outlets:
         playing: ExitStack,
         player: str | None,
     ) -> None:
+        super().__init__()
         self._request = job.plan.request
         self._job = job
         self._target = target
@@ -141,37 +145,19 @@ class _Outlets:
         self._player = player
         self._writing = writing
         self._playing = playing
-        self._sinks: list[sinks.Sink] = []
         self.path: str | None = None
-        #: What went wrong with the playing of what is written to a file as well.
-        self.failure: OutputError | None = None
 
     def open(self, sample_rate: int) -> None:
         """Open all of them."""
         form = self._request.format
         if self._play:
-            self._sinks.append(self._playing.enter_context(sinks.Player(sample_rate, command=self._player)))
+            self.add(self._playing.enter_context(sinks.Player(sample_rate, command=self._player)))
         if self._target == STANDARD:
-            self._sinks.append(self._writing.enter_context(sinks.StreamSink(sys.stdout.buffer, form, sample_rate)))
+            self.add(self._writing.enter_context(sinks.StreamSink(sys.stdout.buffer, form, sample_rate)))
         if self._to_file:
             sink = sinks.open_file(self._target, self._job.default_path, form, sample_rate)
             self._writing.callback(self._remember, sink)
-            self._sinks.append(self._writing.enter_context(sink))
-
-    def write(self, pcm: bytes) -> None:
-        """Send sound to all of them. One that was closed on its far end is let go while there are others."""
-        for sink in [*self._sinks]:
-            try:
-                sink.write(pcm)
-            except BrokenPipeError:
-                self._sinks.remove(sink)
-                if not self._sinks:
-                    raise
-            except OutputError as error:
-                if not isinstance(sink, sinks.Player) or len(self._sinks) == 1:
-                    raise
-                self._sinks.remove(sink)
-                self.failure = error
+            self.add(self._writing.enter_context(sink))
 
     def _remember(self, sink: sinks.FileSink) -> None:
         self.path = sink.path
@@ -213,12 +199,6 @@ def _chunk_record(chunk: Chunk, job: Job) -> dict[str, object]:
 def _word_record(word: Word, text: str) -> dict[str, object]:
     start, end = word.span
     return {"word": text[start:end], "span": word.span, "start": round(word.start, 4), "end": round(word.end, 4)}
-
-
-def _tell_fallback(tally: Tally) -> None:
-    if tally.fallback_reason:
-        speaker = ", ".join(dict.fromkeys(each.engine for each in tally.facts if each.fallback_reason))
-        tell(f"{tally.fallback_reason} So {speaker} spoke, as asked.")
 
 
 def _record(path: str | None, job: Job, tally: Tally) -> dict[str, object]:

@@ -34,6 +34,8 @@ _SAME = (
     "strict",
     "max_requests",
     "max_sessions",
+    "session_idle",
+    "session_seconds",
     "max_voices",
     "max_characters",
     "fetch_audio",
@@ -99,6 +101,20 @@ def _add_bounds(group: argparse._ArgumentGroup) -> None:
         default=_DEFAULTS.max_sessions,
         metavar="N",
         help="most realtime sessions at once; more get a 429 (default: %(default)s)",
+    )
+    group.add_argument(
+        "--session-idle",
+        type=_number(1),
+        default=_DEFAULTS.session_idle,
+        metavar="SECONDS",
+        help="for a realtime session to lie idle before it is closed (default: %(default)g)",
+    )
+    group.add_argument(
+        "--session-seconds",
+        type=_number(1),
+        default=_DEFAULTS.session_seconds,
+        metavar="SECONDS",
+        help="that a realtime session may last (default: %(default)g)",
     )
     group.add_argument(
         "--max-voices",

@@ -112,8 +112,11 @@ class Engine(ABC):
         """
         return None
 
-    def enroller(self) -> Enroller | None:
+    def enroller(self, *, turn: Turn | None = None) -> Enroller | None:
         """What makes voices for this engine; None where it has only those that it has.
+
+        Args:
+            turn: Awaited before each request to a service that counts them; None if nobody shares its limit.
 
         Raises:
             ConfigError: It cannot work as it is set up.
@@ -169,9 +172,9 @@ class Wrapper(Engine):
         """As the inner engine."""
         return self.inner.link(request, turn=turn)
 
-    def enroller(self) -> Enroller | None:
+    def enroller(self, *, turn: Turn | None = None) -> Enroller | None:
         """As the inner engine."""
-        return self.inner.enroller()
+        return self.inner.enroller(turn=turn)
 
     def warm(self) -> None:
         """As the inner engine."""

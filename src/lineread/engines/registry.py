@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 GROUP: Final = "lineread.engines"
 OWN: Final = {
     "dashscope": "lineread.engines.dashscope:DashScope",
+    "local": "lineread.engines.local:Local",
     "builtin": "lineread.engines.builtin:Builtin",
+    "espeak": "lineread.engines.espeak:Espeak",
     "fake": "lineread.engines.fake:Fake",
 }
 

@@ -6,5 +6,6 @@ the engine brings one, else ``local``, which has any engine speak piece by piece
     session   the user's face: write, commit, clear, cancel, end, chunks; and its synchronous twin
     heard     which text was spoken at which second
     local     a link over an engine that speaks segments, such as the machine's own voice
+    standby   a link with another engine behind it, for when it cannot be opened
     realtime  the normalized call: a text or its pieces in, Base64 out
 """

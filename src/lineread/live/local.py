@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineread import plan as plans
 from lineread.engines.link import Link
-from lineread.errors import LinereadError, RequestError, TimedOut
+from lineread.errors import LinereadError, RequestError, TextError, TimedOut
 from lineread.live.conveyor import Conveyor, End, Piece
 from lineread.live.placing import Placing
 from lineread.pipeline import Studio
@@ -75,6 +75,7 @@ class Local(Link):
         self._placing = Placing(request.rate, request.sample_rate)
         self._refused: RequestError | None = None
         self._over: LinereadError | None = None
+        self._ended = False
         self._quiet: asyncio.TimerHandle | None = None
         self._cancels = 0
         self._sounds_until = 0.0
@@ -104,7 +105,8 @@ class Local(Link):
 
     async def clear(self) -> None:
         """As :meth:`Link.clear`."""
-        self._check()
+        if not self._ended:
+            self._check()
         if self._asked.mode == "commit":  # what was committed is spoken
             self._drop_uncommitted()
             return
@@ -124,6 +126,7 @@ class Local(Link):
         """As :meth:`Link.end`."""
         self._check()
         self._flush()
+        self._ended = True
         self._over = RequestError("The session takes no more text.", remedy="Open another one.", code="session_over")
         self._conveyor.close()
         self._tell_refused()
@@ -193,7 +196,8 @@ class Local(Link):
             try:
                 request = plans.make(self._asked.request(piece.text), self._engine).request
             except RequestError as error:
-                self._refused = self._refused or error
+                told = error.moved(piece.start) if isinstance(error, TextError) else error
+                self._refused = self._refused or told
             else:
                 segment = Segment(request, 0, 0, len(request.text), piece.pause, self._wanted())
                 self._conveyor.add(Piece(segment, piece.start, piece.end))

@@ -6,17 +6,19 @@ Owns the normalized response. Writing and reading go on at the same time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineread import _sync, sinks
-from lineread.errors import NoAudio, OptionError
+from lineread.errors import NoAudio, OptionError, TextError
+from lineread.text.characters import VOICED
 
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Iterator
 
+    from lineread.errors import LinereadError
     from lineread.live.session import FinishReason, Live, Session
     from lineread.results import Tally
     from lineread.speech import Chunk
@@ -82,28 +84,47 @@ async def speak(live: Live, text: str | Iterable[str] | AsyncIterable[str]) -> R
     Raises:
         LinereadError: See ``lineread.errors``.
     """
+    _check(text)
     await _sync.on_event_loop()
-    pieces = _pieces(text)
     async with live as session:
-        writing = asyncio.create_task(_write(session, pieces))
+        writing = asyncio.create_task(_write(session, _pieces(text)))
         try:
             chunks = [chunk async for chunk in session]
-            await writing
+            worded = await writing
         finally:
             writing.cancel()
     if not any(chunk.pcm for chunk in chunks):
-        raise NoAudio("No audio came for the text.", remedy="Give some words to speak.")
+        raise _silence(worded=worded)
     return Realtime(chunks, session.sample_rate, session.finish_reason or "stop", session.tally)
 
 
-async def _write(session: Session, pieces: AsyncIterator[str]) -> None:
+def _check(text: object) -> None:
+    """Refuse what is no text. A mapping, or bytes, would yield something, and nothing that anybody means."""
+    if isinstance(text, Mapping | bytes | bytearray) or not isinstance(text, Iterable | AsyncIterable):
+        raise OptionError(
+            f"text must be a string or yield strings, not {type(text).__name__}.", remedy="Give pieces of text."
+        )
+
+
+def _silence(*, worded: bool) -> LinereadError:
+    """Why there was no sound."""
+    if worded:
+        return NoAudio("No audio came for the text.", remedy="Try the call again.", retryable=True)
+    return TextError("There is nothing to speak in the text.", remedy="Give some words.", code="empty_text")
+
+
+async def _write(session: Session, pieces: AsyncIterator[str]) -> bool:
+    """Write all of it, and say whether something in it can be heard."""
+    worded = False
     try:
         async for piece in pieces:
             await session.write(piece)
+            worded = worded or VOICED.search(piece) is not None
         await session.end()
     except BaseException:
         await session.aclose()  # the reader must not wait for what does not come
         raise
+    return worded
 
 
 async def _pieces(text: str | Iterable[str] | AsyncIterable[str]) -> AsyncIterator[str]:
@@ -112,14 +133,10 @@ async def _pieces(text: str | Iterable[str] | AsyncIterable[str]) -> AsyncIterat
     elif isinstance(text, AsyncIterable):
         async for piece in text:
             yield piece
-    elif isinstance(text, Iterable):
+    else:
         source = iter(text)
         while (following := await asyncio.to_thread(_next, source)) is not None:
             yield following
-    else:
-        raise OptionError(
-            f"text must be a string or yield strings, not {type(text).__name__}.", remedy="Give pieces of text."
-        )
 
 
 def _next(source: Iterator[str]) -> str | None:

@@ -20,6 +20,7 @@ from aiohttp import hdrs, web
 from lineread.errors import HttpError, LinereadError, NotServed, OutputError
 from lineread.server.access.entrance import Entrance
 from lineread.server.dialects import dashscope, openai, realtime
+from lineread.server.enrolling import Enrolling
 from lineread.server.reference.document import Reference
 from lineread.server.sessions import Sessions
 from lineread.server.sight.health import Health
@@ -68,7 +69,8 @@ def application(desk: Desk, doors: Doors) -> web.Application:
         app.add_routes([_inviting_later(route) for route in part.routes()])
     app.on_response_prepare.append(doors.dress)
     Entrance(desk).install(app)
-    app.middlewares.append(Reading(desk.options).door)
+    app.middlewares.append(Reading(desk.options, dashscope.UPLOADS).door)
+    app.on_cleanup.append(doors.finish)
     return app
 
 
@@ -86,7 +88,8 @@ class Doors:
     def __init__(self, desk: Desk, journal: Journal) -> None:
         self._desk = desk
         self.tracker = Tracker(desk, DIALECTS, journal)
-        self.dashscope = dashscope.Dashscope(desk)
+        self._enrolling = Enrolling(desk)
+        self.dashscope = dashscope.Dashscope(desk, self._enrolling)
         self.openai = openai.OpenAI(desk)
         self.realtime = realtime.Realtime(desk, Sessions(desk))
 
@@ -120,6 +123,10 @@ class Doors:
             if isinstance(error, ConnectionError) and _is_gone(request):
                 raise
             return self._failed(request, error)
+
+    async def finish(self, _: web.Application) -> None:
+        """The server stops: what was begun and nobody waits for is finished, if that is soon."""
+        await self._enrolling.aclose()
 
     async def dress(self, http: web.Request, response: web.StreamResponse) -> None:
         """Add to the head of any answer what no dialect has to know of."""
@@ -203,6 +210,8 @@ class Doors:
             self.tracker.explain(error, visit)
         dialect = self.dashscope if path.startswith(_SERVICE) else self.openai
         response = dialect.refuse(error, visit)
+        if path.startswith(realtime.PREFIX):
+            response.headers.update(realtime.reason(error))
         visit.status = response.status
         if error.http_status in (408, 413):
             _close_after(response)  # the rest of the body is not wanted

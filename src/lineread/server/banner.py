@@ -64,7 +64,7 @@ def _engine(settings: Settings, name: str) -> str:
     elif settings.key is not None:
         why = f"since a key was found in {settings.key_source}"
     else:
-        why = "the machine's own voice, since no DashScope key was found"
+        why = "the machine's own voices, since no DashScope key was found"
     return f"{name} ({why}{fallback})"
 
 

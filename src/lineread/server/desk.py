@@ -16,18 +16,22 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 from collections import deque
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from lineread import catalogue
 from lineread.ahead import DEPTH
-from lineread.errors import KeyRefused, Leaving, LimitReached, TextError, Throttled
+from lineread.errors import KeyRefused, Leaving, LimitReached, TextError, Throttled, VoiceError, shortened
 from lineread.results import Tally
 from lineread.server.access.keys import Keyring
 from lineread.server.access.ledger import Ledger
 from lineread.server.access.limits import Pace, Seats
+from lineread.server.access.owners import Owners
 from lineread.server.sound.writing import Beside, Writing
 from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, billed_characters
 
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
 
 #: Below the state directory: the characters that each key had spoken today.
 _LEDGER: Final = os.path.join("server", "characters")
+#: Below the data directory: which voices are whose.
+_OWNERS: Final = os.path.join("server", "voices")
 #: Finished files whose length in seconds is remembered; that of others is read from the file.
 _LENGTHS: Final = 4096
 #: Seconds that a request may wait for its turn within the account's limit. Clients give up after minutes.
@@ -204,12 +210,10 @@ class Desk:
         visit.model = request.model or ""
         key = self.admit(visit)
         self._check_length(request)
-        if key is not None:
-            key.allow(voice=request.voice, model=visit.model)
-        with self._seats.take(visit.caller, shared=len(self.keys.all()) > 1):
-            if key is not None and key.requests_per_minute is not None:
-                self.pace.count(key.name, key.requests_per_minute)
-            job = self.client.prepare(request)
+        self.check_voice(key, request.voice, visit.model)
+        with self.seat(visit, key):
+            # Names of the voice book are its user's own: who shows a key is somebody else.
+            job = self.client.prepare(request if key is not None else await self.client.anamed(request))
             order = Order(job, visit)
             self._check_wait(order)
             with self._counted(key, order):
@@ -252,6 +256,65 @@ class Desk:
             return
         async with Beside(self.shelf, order.job.request.format, sample_rate) as file:
             yield Copy(order, name, file)
+
+    @contextmanager
+    def seat(self, visit: Visit, key: Key | None) -> Iterator[None]:
+        """A place among the requests that are answered, until the context is left; it counts for its key's minute.
+
+        Raises:
+            TurnedAway: There is none to have, or not for this key.
+        """
+        with self._seats.take(visit.caller, shared=self.shared):
+            if key is not None and key.requests_per_minute is not None:
+                self.pace.count(key.name, key.requests_per_minute)
+            yield
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Which voices each key had made, where this engine makes them: elsewhere are others."""
+        enroller = self.client.engine().enroller()
+        place = "nowhere" if enroller is None else re.sub(r"[^A-Za-z0-9.]+", "-", f"{enroller.engine}-{enroller.place}")
+        directory = os.path.join(self.client.settings.data_dir, _OWNERS, place)
+        return Owners(directory, each=self.options.max_voices)
+
+    @property
+    def shared(self) -> bool:
+        """There are several keys."""
+        return len(self.keys.all()) > 1
+
+    def check_voice(self, key: Key | None, voice: str, model: str) -> None:
+        """Refuse a voice that a key may not use. One of another key's is refused as one that is not there.
+
+        Args:
+            key: The key that was shown; None where none is needed, and every voice may be used.
+            voice: The voice, as it was asked for.
+            model: The model, likewise.
+
+        Raises:
+            NotAllowed: The key is held to other voices or models.
+            VoiceError: There is no such voice, or it is somebody else's.
+        """
+        if key is None:
+            return
+        key.allow(voice=voice, model=model)
+        if not self._has_owner(voice, model) or voice in self.options.shared_voices | (key.voices or frozenset()):
+            return
+        if not self.owners.has(key.name, voice):
+            raise VoiceError(
+                f"There is no voice {shortened(voice)!r}.", remedy="A custom voice speaks for the key that had it made."
+            )
+
+    def _has_owner(self, voice: str, model: str) -> bool:
+        """Whether a name is that of a voice that somebody had made, or could be."""
+        known = catalogue.load().models.get(model)
+        if catalogue.custom_family(voice) or (known is not None and known.custom):
+            return True
+        return self._makes_voices and not catalogue.knows(voice)
+
+    @cached_property
+    def _makes_voices(self) -> bool:
+        """What is no system voice may be one of this server's own user then, by its name in the voice book."""
+        return self.client.engine().enroller() is not None
 
     def admit(self, visit: Visit) -> Key | None:
         """The key that was shown at the entrance; None where none is needed.

@@ -27,6 +27,12 @@ class Options:
         max_requests: Requests that are answered at the same time; more are turned away at once.
         max_characters: Most characters of one text.
         max_body: Most bytes of a request's body.
+        max_upload: Most bytes of a body that brings a recording to make a voice of.
+        max_making: Voices that are made at the same time, and such bodies that are held; more are turned away at once.
+        max_voices: Most voices of a key's own.
+        shared_voices: Voices that no key had made and every key may use; for a server with keys.
+        fetch_audio: A recording may be given as a URL, which this server fetches, from public addresses only.
+        fetch_timeout: Seconds for that.
         max_sessions: Realtime sessions at the same time; more are turned away at once.
         session_idle: Seconds that a session may lie idle: nothing is spoken, and the client says nothing.
         session_seconds: Seconds that a session may last.
@@ -51,6 +57,12 @@ class Options:
     max_requests: int = 512
     max_characters: int = 100_000
     max_body: int = 1 << 20
+    max_upload: int = 15 << 20
+    max_making: int = 8
+    max_voices: int = 100
+    shared_voices: frozenset[str] = frozenset()
+    fetch_audio: bool = False
+    fetch_timeout: float = 20.0
     max_sessions: int = 256
     session_idle: float = 60.0
     session_seconds: float = 7200.0

@@ -59,7 +59,7 @@ class Sessions:
         key = desk.admit(visit)
         if key is not None:
             self._check(key)
-        with desk.sessions.take(visit.caller, shared=len(desk.keys.all()) > 1):
+        with desk.sessions.take(visit.caller, shared=desk.shared):
             self._each[visit.caller] += 1
             sitting = Sitting(desk, key, visit, self.leaving)
             try:
@@ -108,8 +108,7 @@ class Sitting:
         Raises:
             LinereadError: It cannot be spoken as asked, or not for this key.
         """
-        if self._key is not None:
-            self._key.allow(voice=request.voice, model=request.model or "")
+        self._desk.check_voice(self._key, request.voice, request.model or "")
         voice = self.link(request).request.voice
         self._visit.model = request.model or ""
         self._visit.voice = voice
@@ -117,7 +116,8 @@ class Sitting:
 
     def link(self, request: LiveRequest) -> Link:
         """What speaks as that asks; errors as for :meth:`check`."""
-        return self._desk.client.link(request)
+        client = self._desk.client  # names of the voice book are its user's own: who shows a key is somebody else
+        return client.link(request if self._key is not None else client.named(request))
 
     def take(self, text: str) -> None:
         """Count text that is about to be spoken.

@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lineread import catalogue
-from lineread.enrolment import KINDS, check_name
+from lineread import catalogue, enrolment
+from lineread.enrolment import KINDS
 from lineread.errors import ConfigError, OptionError, VoiceError, shortened
 
 if sys.platform != "win32":
@@ -359,6 +359,18 @@ class Book:
                 f"The voice book at {self._directory} cannot be written: {error.strerror or type(error).__name__}.",
                 remedy="Free it, or set LINEREAD_DATA_DIR to a place that can be written.",
             ) from error
+
+
+def check_name(name: str) -> str:
+    """A name that a voice of the book may have, without white space around it.
+
+    Raises:
+        OptionError: It may not: the service would refuse it, or a system voice has it.
+    """
+    name = enrolment.check_name(name)
+    if catalogue.knows(name):
+        raise OptionError(f"{name} is a voice of Qwen's own.", remedy="Choose another name.", code="bad_voice_name")
+    return name
 
 
 def timestamp(seconds: float) -> str:

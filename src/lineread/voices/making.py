@@ -8,15 +8,16 @@ before anything else is done; and what is in the book already is not paid for ag
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from lineread import _sync, catalogue
-from lineread.enrolment import LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design, check_name
+from lineread import _sync, catalogue, tongue
+from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
 from lineread.errors import ModelError, OptionError, VoiceError
-from lineread.voices.book import Id, OwnVoice, timestamp
+from lineread.voices.book import Id, OwnVoice, check_name, timestamp
 from lineread.voices.sample import Sample, load
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ PREVIEW_TEXT: Final = "Hello, this is my voice. Shall we read something together
 PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点什么吧？"
 #: Most characters of a note of consent.
 LONGEST_CONSENT: Final = 10_000
+#: Voices of a page when all are listed, and most pages.
+_PAGE: Final = 100
+_MOST_PAGES: Final = 20
 #: Samples a second of a preview.
 _PREVIEW_RATE: Final = 24_000
 
@@ -66,7 +70,7 @@ class CloneWish:
 
     Attributes:
         sample: The speech: a file's path, its bytes, a URL, or a sample that was loaded from one of these.
-        name: What the voice shall be called.
+        name: What the voice shall be called; None for a name that is made of the sample.
         consent: What says that the speaker agrees to it.
         transcript: The words of the sample, if they are known.
         language_type: The sample's language; ``Auto`` if it is not known.
@@ -74,7 +78,7 @@ class CloneWish:
     """
 
     sample: str | os.PathLike[str] | bytes | Sample
-    name: str
+    name: str | None
     consent: str | None
     transcript: str | None = None
     language_type: str = "Auto"
@@ -87,14 +91,14 @@ class DesignWish:
 
     Attributes:
         prompt: The description, in Chinese or English.
-        name: What the voice shall be called.
+        name: What the voice shall be called; None for a name that is made of the description.
         preview_text: What its preview shall say; None for a greeting.
         language_type: The preview's language; ``Auto`` if it is not known.
         wanted: What it is made for.
     """
 
     prompt: str
-    name: str
+    name: str | None
     preview_text: str | None = None
     language_type: str = "Auto"
     wanted: Wanted = Wanted()
@@ -157,6 +161,59 @@ class Maker:
             sample = self._book.read(voice, voice.sample)
         return await self._made(replace(voice, extend=voice.extend or wanted.extend), wanted, sample)
 
+    async def all(self) -> list[Enrolled]:
+        """All voices that were made where the engine keeps them, in the book or not.
+
+        Raises:
+            EngineError: They could not be listed.
+        """
+        await _sync.on_event_loop()
+        found: list[Enrolled] = []
+        for kind in KINDS:
+            index = total = 0
+            while index == 0 or (index * _PAGE < total and index < _MOST_PAGES):
+                page = await self._enroller.page(kind, index=index, size=_PAGE)
+                found += page.voices
+                total, index = page.total, index + 1
+        return found
+
+    async def adopt(self, voice: str, name: str, consent: str | None = None) -> OwnVoice:
+        """Give a voice that was made elsewhere a name in the book.
+
+        Args:
+            voice: Its id.
+            name: What it shall be called.
+            consent: Of a clone, what says that the speaker agrees to it.
+
+        Raises:
+            RequestError: There is no such voice, or the name is taken, or no consent given.
+            EngineError: It could not be looked up.
+            ConfigError: The book cannot be written to.
+        """
+        name = check_name(name)
+        family = catalogue.custom_family(voice)
+        kind = next((kind for kind, letters in FAMILIES.items() if letters == family), None)
+        if kind is None:
+            raise VoiceError(
+                "That is no id of a voice that was made.", remedy="It looks like qwen-tts-vc-narrator-voice-2026..."
+            )
+        note = check_consent(consent) if kind == "clone" else ""
+        known = self._book.find(name)
+        if known is not None and not any(each.voice == voice for each in known.ids):
+            raise _taken(known)
+        await _sync.on_event_loop()
+        found = await self._enroller.find(kind, voice)
+        own = known or OwnVoice(
+            name,
+            kind,
+            timestamp(time.time()),
+            consent=note,
+            prompt=found.prompt,
+            preview_text=found.preview_text,
+            language=found.language,
+        )
+        return self._kept(own, self._enroller, found, {})[0]
+
     async def unmake(self, name: str) -> OwnVoice | None:
         """Delete a voice where it was made, and then from the book.
 
@@ -192,12 +249,13 @@ class Maker:
         return next((each for each in known if (each.engine, each.place, each.account) == place), None)
 
     async def _clone(self, wish: CloneWish) -> Made:
-        name, consent = check_name(wish.name), check_consent(wish.consent)
-        language = _language(wish.language_type)
+        consent = check_consent(wish.consent)
+        name = None if wish.name is None else check_name(wish.name)
+        language = _language(wish.language_type, wish.transcript)
         await _sync.on_event_loop()
         sample = wish.sample if isinstance(wish.sample, Sample) else await asyncio.to_thread(load, wish.sample)
         asked = OwnVoice(
-            name,
+            name or _named_after(sample.audio),
             "clone",
             timestamp(time.time()),
             consent=consent,
@@ -214,12 +272,12 @@ class Maker:
         prompt = _check_length("The description", wish.prompt, LONGEST_PROMPT)
         preview_text = wish.preview_text or _preview_text(prompt)
         asked = OwnVoice(
-            check_name(wish.name),
+            _named_after(prompt.encode()) if wish.name is None else check_name(wish.name),
             "design",
             timestamp(time.time()),
             prompt=prompt,
             preview_text=_check_length("The preview's text", preview_text, LONGEST_PREVIEW),
-            language=_language(wish.language_type),
+            language=_language(wish.language_type, preview_text),
             preview="preview.wav",
             extend=wish.wanted.extend,
         )
@@ -268,11 +326,7 @@ class Maker:
             return replace(known, extend=known.extend or asked.extend, consent=asked.consent or known.consent)
         if wanted.replace:
             return asked
-        raise OptionError(
-            f"There is a voice called {known.name} already, made of something else.",
-            remedy=f"Choose another name, replace it, or delete it: lineread voices delete {known.name}.",
-            code="voice_name_taken",
-        )
+        raise _taken(known)
 
     def _there(self, voice: OwnVoice, target: str) -> Id | None:
         at = self._enroller
@@ -390,6 +444,14 @@ def not_made(own: OwnVoice, enroller: Enroller, *, realtime: bool) -> VoiceError
     return VoiceError(why, remedy=f"Make it now: lineread voices extend {own.name}{option}.", code="voice_not_made")
 
 
+def _taken(known: OwnVoice) -> OptionError:
+    return OptionError(
+        f"There is a voice called {known.name} already, made of something else.",
+        remedy=f"Choose another name, replace it, or delete it: lineread voices delete {known.name}.",
+        code="voice_name_taken",
+    )
+
+
 def _check_length(what: str, text: str, most: int) -> str:
     if not isinstance(text, str) or not text.strip():
         raise OptionError(f"{what} is empty.", remedy="Write it, in quotes.")
@@ -399,10 +461,20 @@ def _check_length(what: str, text: str, most: int) -> str:
     return text
 
 
-def _language(language_type: str) -> str:
-    """A language as the book keeps it: nothing where it is not known."""
+def _named_after(what: bytes) -> str:
+    """A name for a voice that was given none: the same for the same sample or description."""
+    return f"voice_{hashlib.blake2b(what, digest_size=4).hexdigest()}"
+
+
+def _language(language_type: str, text: str | None) -> str:
+    """A language as the book keeps it: that of the text where nobody names one, and nothing where there is none.
+
+    The service takes what it is not told for Chinese.
+    """
     language = catalogue.language(language_type)
-    return "" if language == "Auto" else language
+    if language == "Auto":
+        language = tongue.detect(text) if text else ""
+    return language if language in catalogue.load().languages else ""
 
 
 def _preview_text(prompt: str) -> str:

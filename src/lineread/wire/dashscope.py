@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pybase64
 
@@ -39,7 +39,14 @@ if TYPE_CHECKING:
 #: Where speech is asked for, under the base URL.
 PATH: Final = "/services/aigc/multimodal-generation/generation"
 
+#: A lineread server says what it means itself, beside the service's words: in this field of an error, and, where a
+#: client gets to see no body, in this header of a refused handshake, which holds the error's JSON in ASCII.
+OWN: Final = "lineread"
+ERROR_HEADER: Final = "x-lineread-error"
+
 _SAID_LIMIT: Final = 200
+#: Characters of what a lineread server says itself, which is meant for whoever reads it.
+_OWN_LIMIT: Final = 1000
 #: Seconds; a header that asks for more is not meant.
 _LONGEST_WAIT: Final = 86_400
 _WRAPPED: Final = r"(?s)<(\d{3})>\s*([\w.]+)\s*:\s*(.*)"
@@ -126,6 +133,40 @@ def decode_reply(body: str | bytes, *, hide: Callable[[str], str] = str) -> Repl
         EngineError: It tells of an error.
         BadReply: It is no reply.
     """
+    answer = decode_answer(body, hide=hide)
+    if answer.output is None:
+        raise BadReply("The service sent a reply without output.", remedy=_CHECK_URL)
+    audio = _part(answer.output, "audio")
+    return Reply(
+        audio=audio_bytes(audio.get("data"), answer.request_id),
+        url=_text(audio, "url"),
+        finish_reason=_text(answer.output, "finish_reason"),
+        characters=_count(_part(answer.fields, "usage").get("characters")),
+        request_id=answer.request_id,
+    )
+
+
+class Answer(NamedTuple):
+    """What any of the service's interfaces answers.
+
+    Attributes:
+        fields: The whole JSON object.
+        output: What was asked for; None where the answer has none.
+        request_id: The service's id of the call.
+    """
+
+    fields: Mapping[str, Any]
+    output: Mapping[str, Any] | None
+    request_id: str
+
+
+def decode_answer(body: str | bytes, *, hide: Callable[[str], str] = str) -> Answer:
+    """The answer in a body that came with status 200; arguments as for :func:`decode_reply`.
+
+    Raises:
+        EngineError: It tells of an error.
+        BadReply: It is no JSON object.
+    """
     fields = _object(body)
     if fields is None:
         raise BadReply(
@@ -135,14 +176,28 @@ def decode_reply(body: str | bytes, *, hide: Callable[[str], str] = str) -> Repl
     if not isinstance(output, dict):
         if fields.get("code") or fields.get("error"):
             raise _error_in(fields, 200, None, "", hide)
-        raise BadReply("The service sent a reply without output.", remedy=_CHECK_URL)
-    audio = _part(output, "audio")
-    return Reply(
-        audio=_bytes(audio.get("data"), fields),
-        url=_text(audio, "url"),
-        finish_reason=_text(output, "finish_reason"),
-        characters=_count(_part(fields, "usage").get("characters")),
-        request_id=_one_line(_text(fields, "request_id"), hide),
+        output = None
+    return Answer(fields, output, _one_line(_text(fields, "request_id"), hide))
+
+
+def audio_bytes(data: object, request_id: str) -> bytes:
+    """The sound in a field of a reply; none where the field is empty.
+
+    Raises:
+        BadReply: It is not Base64.
+    """
+    if not data:
+        return b""
+    try:
+        if isinstance(data, str):
+            return pybase64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    raise BadReply(
+        "The service sent audio that is not Base64.",
+        remedy="Try again; if it stays, tell the service's support the request id.",
+        request_id=request_id,
+        retryable=True,
     )
 
 
@@ -424,6 +479,55 @@ _TABLE: Final = (
         code="text_too_long",
     ),
     _Row(
+        Refused,
+        "The service finds the sample too large",
+        "Take a file smaller than 10 MB: ten to twenty seconds of speech do.",
+        codes=("Audio.FileSizeExceed",),
+        code="sample_too_large",
+    ),
+    _Row(
+        Refused,
+        "The service finds the sample too long",
+        "Cut it to 60 seconds at most; ten to twenty do.",
+        codes=("Audio.DurationLimitError",),
+        code="sample_too_long",
+    ),
+    _Row(
+        Refused,
+        "The service finds too little speech in the sample",
+        "Record ten to twenty seconds of clear speech, at least three of them without a break.",
+        codes=("Audio.AudioShortError", "Audio.AudioSilentError"),
+        code="sample_too_short",
+    ),
+    _Row(
+        Refused,
+        "The service does not take the sample's rate",
+        "Record it with 24,000 samples a second or more.",
+        codes=("Audio.AudioRateError",),
+        code="sample_rate_too_low",
+    ),
+    _Row(
+        Refused,
+        "The service cannot read the sample",
+        "Send a WAV file of 16 bits, an MP3 or an M4A file.",
+        codes=("Audio.DecoderError",),
+        code="sample_unreadable",
+    ),
+    _Row(
+        Refused,
+        "The service could not make a voice of the sample",
+        "Take one speaker without music or noise; a transcript has to say what the sample says.",
+        codes=("Audio",),
+        code="sample_refused",
+    ),
+    _Row(
+        Refused,
+        "The service could not fetch the sample",
+        "Send the file itself, or a URL that anybody can open.",
+        codes=("InputDownloadFailed",),
+        code="sample_not_fetched",
+    ),
+    _Row(
         TimedOut,
         "The service ran out of time",
         _LATER,
@@ -480,22 +584,42 @@ def _error_in(
     """The error that a JSON object tells of. Some gateways wrap it in ``error``, some call its message ``msg``."""
     inner = fields.get("error")
     error = inner if isinstance(inner, dict) else fields
-    return error_from(
+    meant = error_from(
         status,
         _one_line(_text(error, "code"), hide),
         _one_line(_text(error, "message") or _text(error, "msg"), hide),
         request_id=_one_line(_text(fields, "request_id") or request_id, hide),
         retry_after=wait,
     )
+    own = _part(error, OWN)
+    return _in_own_words(meant, own, hide) if _text(own, "message") else meant
 
 
-def _one_line(text: str, hide: Callable[[str], str]) -> str:
+def _in_own_words(meant: EngineError, own: Mapping[str, Any], hide: Callable[[str], str]) -> EngineError:
+    """The error as the lineread server means it that has said so. What is left to do, it knows better than the table."""
+    retryable = own.get("retryable") is True
+    kind: Callable[..., EngineError] = type(meant)
+    code: str | None = meant.code
+    if isinstance(meant, Throttled):
+        kind, code = (partial(Throttled, kind=meant.kind), code) if retryable else (QuotaExceeded, None)
+    return kind(
+        _one_line(_text(own, "message"), hide, _OWN_LIMIT),
+        remedy=_one_line(_text(own, "remedy"), hide, _OWN_LIMIT),
+        code=code,
+        retryable=retryable,
+        retry_after=meant.retry_after,
+        request_id=meant.request_id,
+        service_code=meant.service_code,
+    )
+
+
+def _one_line(text: str, hide: Callable[[str], str], limit: int = _SAID_LIMIT) -> str:
     """What the service says, fit to be quoted: printable, of bounded length, without what must not show."""
-    text = hide(text)[: 2 * _SAID_LIMIT]
+    text = hide(text)[: 2 * limit]
     if not text.isprintable():
         text = "".join(character if character.isprintable() else " " for character in text)
     text = " ".join(text.split())
-    return text if len(text) <= _SAID_LIMIT else text[: _SAID_LIMIT - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _object(body: str | bytes) -> dict[str, Any] | None:
@@ -528,19 +652,3 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) and value > 0 else 0
-
-
-def _bytes(data: object, fields: Mapping[str, Any]) -> bytes:
-    if not data:
-        return b""
-    try:
-        if isinstance(data, str):
-            return pybase64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    raise BadReply(
-        "The service sent audio that is not Base64.",
-        remedy="Try again; if it stays, tell the service's support the request id.",
-        request_id=_one_line(_text(fields, "request_id"), str),
-        retryable=True,
-    )

@@ -13,12 +13,12 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lineread.errors import LimitReached, Throttled
+from lineread.errors import LimitReached, SpeechCut, Throttled
 from lineread.fields import DASHSCOPE_ONLY, GENERATE, REQUIRED, Field
 from lineread.speech import Request
 from lineread.wire import advice
 from lineread.wire.body import FieldError, check_name, check_rate, json_object, value
-from lineread.wire.dashscope import PATH
+from lineread.wire.dashscope import ERROR_HEADER, OWN, PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,11 +126,13 @@ class LengthError(FieldError):
     Args:
         text: The text.
         limit: Most characters that it may have.
+        place: Which field it is.
     """
 
-    def __init__(self, text: str, limit: int) -> None:
-        remedy = f"The text has {len(text)} characters." if text.strip() else "The text is empty."
-        super().__init__("input.text", "invalid_value", remedy)
+    def __init__(self, text: str, limit: int, place: str = "input.text") -> None:
+        name = place.rpartition(".")[2]
+        remedy = f"The {name} has {len(text)} characters." if text.strip() else f"The {name} is empty."
+        super().__init__(place, "invalid_value", remedy)
         self.limit = limit
 
 
@@ -177,6 +179,23 @@ def refusal(error: LinereadError) -> Refusal:
         status, words = next(((row.status, row.message) for row in _SERVICE if row.code == code), (status, words))
     ours = said.instead or f"{error.message} {advice.remedy(error)}"
     return Refusal(status, code, f"{words} {ours}".strip(), _headers(status, error))
+
+
+def own_words(error: LinereadError) -> dict[str, Any]:
+    """What this server itself means, for lineread at the other end: its clients show that in place of all the rest."""
+    instead = _said(error).instead
+    return {
+        "message": instead or error.message,
+        "remedy": "" if instead else advice.remedy(error),
+        # A speech that was cut off can be gone on with by whoever still has the text, over another socket.
+        "retryable": error.retryable or isinstance(error, SpeechCut),
+    }
+
+
+def error_header(error: LinereadError) -> dict[str, str]:
+    """The header of a refused handshake that says why; none where that would be too long for a header."""
+    said = json.dumps({"code": refusal(error).code, OWN: own_words(error)}, separators=(",", ":"))
+    return {ERROR_HEADER: said} if len(said) <= _LONGEST_HEADER else {}
 
 
 def _part(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -288,6 +307,8 @@ def _names(error: LinereadError) -> Iterable[str]:
         yield getattr(kind, "code", "")
 
 
+#: Characters of the header that says why a handshake is refused; clients take some 8,000.
+_LONGEST_HEADER: Final = 4000
 #: Where an event's sound goes: before everything that a client has a say in.
 _NO_SOUND: Final = b'"data":""'
 #: Statuses after which the service's own SDK makes a call again.
@@ -327,8 +348,19 @@ _CAPACITY: Final = Said(
     "ModelServingError",
     "Too many requests. Your requests are being throttled due to system capacity limits. Please try again later.",
 )
+#: What the service says of samples that no voice can be made of. Its own words are known for one of them only.
+_SAMPLES: Final = (
+    Said(400, "Audio.DecoderError", "Decoder audio file failed."),
+    Said(400, "Audio.AudioRateError", "The sample rate of the audio is too low."),
+    Said(400, "Audio.DurationLimitError", "The audio is too long."),
+    Said(400, "Audio.AudioShortError", "The audio holds too little speech."),
+    Said(400, "Audio.AudioSilentError", "The audio is silent."),
+    Said(400, "Audio.FileSizeExceed", "The audio file is too large."),
+    Said(400, "Audio.PreprocessError", "The audio could not be prepared."),
+    Said(400, "BadRequest.InputDownloadFailed", "The audio could not be downloaded."),
+)
 #: Codes of the service that tell status and words better than the class of our error does.
-_SERVICE: Final = (_UNAVAILABLE, _THROTTLED, Said(404, "ModelNotFound", "Model can not be found."))
+_SERVICE: Final = (_UNAVAILABLE, _THROTTLED, Said(404, "ModelNotFound", "Model can not be found."), *_SAMPLES)
 #: What the service says for each of our errors, by their stable codes. An error without a row has that of its class.
 _TABLE: Final = {
     **{code: _INTERNAL._replace(instead=instead) for code, instead in advice.SERVER.items()},
@@ -353,6 +385,11 @@ _TABLE: Final = {
     "content_refused": _INSPECTED,
     "quota_exceeded": _FREE_TIER,
     "account_in_debt": _DEBT,
+    "too_many_voices": Said(
+        400,
+        "Throttling.AllocationQuota",
+        "Maximum voice storage limit exceeded, please delete existing voices.",
+    ),
     "throttled": _RATE,
     "throttled.burst": _BURST,
     "throttled.quota": _QUOTA,
@@ -373,5 +410,6 @@ _TABLE: Final = {
     "overloaded": _THROTTLED,
     "leaving": _UNAVAILABLE,
     "not_served": _URL,
+    "no_such_socket": _URL._replace(status=404),
     "wrong_method": Said(400, "InvalidParameter", ""),
 }

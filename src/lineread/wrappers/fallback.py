@@ -67,7 +67,7 @@ class Fallback(Wrapper):
         except LinereadError as error:
             if begun:
                 raise
-            _tell_backup(failure, self.backup.name, error)
+            tell_backup(failure, self.backup.name, error)
             raise failure from error
 
     async def aclose(self) -> None:
@@ -108,7 +108,7 @@ class Fallback(Wrapper):
         )
 
 
-def _tell_backup(failure: EngineError, name: str, error: LinereadError) -> None:
+def tell_backup(failure: EngineError, name: str, error: LinereadError) -> None:
     """Add to an error's message why the backup did not help."""
     failure.message = (
         f"{failure.message.removesuffix('.')} ({name} cannot stand in: {error.message.removesuffix('.')})."

@@ -8,6 +8,7 @@
   lineread voices design "A dry, low-pitched museum guide in his fifties." --name guide
   lineread voices extend narrator --realtime           make it for live sessions as well
   lineread voices delete guide
+  lineread voices remote                               what the service keeps, in the book or not
   lineread voices export cast.zip; lineread voices import cast.zip
 
 A voice of your own is spoken by its name from then on: lineread say -v narrator "...". --json prints one document; for
@@ -36,6 +37,8 @@ _ACTIONS: dict[str, Action] = {
     "design": ("make a voice from a description", making.configure_design, making.run_design),
     "extend": ("make a voice of your own for further models", making.configure_extend, making.run_extend),
     "delete": ("delete a voice of your own, also at the service", keeping.configure_delete, keeping.run_delete),
+    "remote": ("list what was made where the engine keeps its voices", keeping.configure_remote, keeping.run_remote),
+    "add": ("take a voice that was made elsewhere into the voice book", keeping.configure_add, keeping.run_add),
     "export": ("write voices of your own into one file", keeping.configure_export, keeping.run_export),
     "import": ("take voices in from such a file", keeping.configure_import, keeping.run_import),
 }

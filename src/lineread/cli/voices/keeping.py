@@ -13,6 +13,7 @@ from lineread.errors import OutputError, VoiceError
 from lineread.voices.casting import Casting
 
 if TYPE_CHECKING:
+    from lineread.enrolment import Enrolled
     from lineread.voices.book import Book, OwnVoice
 
 
@@ -24,6 +25,21 @@ def configure_delete(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take it out of the book only; where it was made it stays, and still counts",
     )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
+    options.add_settings(parser)
+
+
+def configure_remote(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``remote``."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
+    options.add_settings(parser)
+
+
+def configure_add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``add``."""
+    parser.add_argument("id", metavar="ID", help="the id of a voice that was made elsewhere")
+    parser.add_argument("--name", required=True, help="what it is called: digits, letters and _, 16 at most")
+    parser.add_argument("--consent", metavar="NOTE", help="of a clone: who agreed to what, and when")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
     options.add_settings(parser)
 
@@ -64,6 +80,34 @@ def run_delete(arguments: argparse.Namespace) -> int:
 
 def _listed(voices: list[OwnVoice]) -> str:
     return ", ".join(voice.name for voice in voices)
+
+
+def run_remote(arguments: argparse.Namespace) -> int:
+    """Print what was made where the engine keeps its voices, whoever made it."""
+    with options.client(arguments) as client:
+        maker, book = client.maker(), client.casting.book
+        found = _sync.run(maker.all())
+        names = {each.voice: own.name for own in book.voices() for each in own.ids}
+    if arguments.json:
+        records = [{"id": each.voice, "name": names.get(each.voice), **_facts(each)} for each in found]
+        print(json.dumps(records, ensure_ascii=False, indent=1))
+        return 0
+    rows = [[each.voice, names.get(each.voice, "-"), *_facts(each).values()] for each in found]
+    head = ["ID", "NAME", "MADE BY", "FOR", "CREATED"]
+    print(options.columns([head, *rows]) if rows else "No voices were made there.")
+    return 0
+
+
+def run_add(arguments: argparse.Namespace) -> int:
+    """Take a voice that was made elsewhere into the book."""
+    with options.client(arguments) as client:
+        voice = _sync.run(client.maker().adopt(arguments.id, arguments.name, arguments.consent))
+    _say([voice.name], "in the voice book", as_json=arguments.json)
+    return 0
+
+
+def _facts(made: Enrolled) -> dict[str, str]:
+    return {"kind": made.kind, "target_model": made.target_model, "created": made.created}
 
 
 def run_export(arguments: argparse.Namespace) -> int:

@@ -58,7 +58,7 @@ def configure_extend(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_making(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="what it is called: digits, letters and _, 16 at most")
+    parser.add_argument("--name", help="what it is called: digits, letters and _, 16 at most (default: a made-up one)")
     parser.add_argument("--text", help="what it shall say first")
     parser.add_argument("-o", "--output", metavar="FILE", help="the file for that (default: a new one below output/)")
     parser.add_argument("--play", action="store_true", help="play that")
@@ -80,10 +80,14 @@ def run_preview(arguments: argparse.Namespace) -> int:
     with options.client(arguments) as client:
         requests = [_line(voice, arguments) for voice in arguments.voices]
         for request in requests:
-            client.prepare(request)  # what is wrong with the last one is told before the first one speaks
+            client.prepare(client.named(request))  # what is wrong with the last one is told before the first one speaks
         for voice, request in zip(arguments.voices, requests, strict=True):
             speech = client.generate(request)
-            path = _played(client, speech) if arguments.play else speech.save()
+            path = None
+            if arguments.play:
+                _played(client, speech)
+            else:
+                path = speech.save()
             records.append({"voice": voice, "path": path, "cached": speech.cached, "stand_in": speech.stand_in})
             if path is not None and not arguments.json:
                 print(f"{voice}: {path}")
@@ -168,7 +172,7 @@ def _tell(client: Client, made: Made, arguments: argparse.Namespace, words: Requ
     if words is not None:
         from lineread.voices import new  # noqa: PLC0415 - as above
 
-        speech = new.previewed(made, client.prepare(words)) or client.generate(words)
+        speech = new.previewed(made, client.prepare(client.named(words))) or client.generate(words)
         path = speech.save(arguments.output)
         if arguments.play:
             _played(client, speech)

@@ -7,7 +7,8 @@ one speaker into a cast. No key, no network.
     english     refuses what is not English
     tongues     asks the lexicon, when that is hard to tell
     signs       which signs and letters have a name
-    cast        what a stand-in is, how a request is read
+    cast        what a stand-in is, who it stands in for, how a request is read
+    made        the files of voices that were made here
     package     the installed hibari-tts: place, version, files
     crew        threads that do what is wanted soonest first
     loading     loads the rest, when something has to be spoken anew:
@@ -20,6 +21,13 @@ one speaker into a cast. No key, no network.
     model       phonemes to frames: the network
     vocoder     frames to samples
     speaker     all of it together, and when each word is spoken
+
+Voices are made with these:
+
+    enrolment   who makes them, and keeps them with ``made``
+    designing   descriptions to settings, by rules that are data
+    likeness    measurements of a sample to settings
+    trial       what a voice sounds like, before it is kept
 """
 
 from __future__ import annotations
@@ -32,11 +40,12 @@ import weakref
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from lineread import catalogue
 from lineread.engines.base import Engine, Limits
 from lineread.engines.builtin import cast, english, package
+from lineread.engines.builtin.cast import Cast
 from lineread.engines.builtin.loading import Loading
 from lineread.errors import LinereadError, ServiceFailed
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
@@ -44,31 +53,47 @@ from lineread.speech import SAMPLE_RATE, Chunk, Facts
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
+    from lineread.config import Settings
+    from lineread.engines.base import Turn
     from lineread.engines.builtin.crew import Crew
     from lineread.engines.builtin.speaker import Speaker, Spoken
+    from lineread.engines.enroller import Enroller
     from lineread.speech import Request, Segment, Word
+
+T = TypeVar("T")
 
 #: Most characters of a segment; a longer sentence loses its melody.
 _MOST_CHARACTERS: Final = 300
 #: Most characters of the first one: a clause of this length is spoken in a hundredth of a second.
 _FIRST_CHARACTERS: Final = 40
 _MODEL: Final = "hibari"
+#: Seconds that what nobody listens for gives way to what somebody does.
+_PATIENCE: Final = 1.0
 
 
 class Builtin(Engine):
-    """Speaks English on this machine, in up to forty-eight voices and on all cores.
+    """Speaks English on this machine, in forty-eight voices and in those that were made here, on all cores.
 
     Any model of the catalogue is accepted and none makes a difference, so that what is written for the cloud runs as
     it is; an instruction is left out, and the resolved request says so. Inline pronunciations of hibari,
     ``[word](/phonemes/)``, are read as the text that they are.
+
+    Args:
+        data_dir: Where voices that are made here are kept; None for none.
     """
 
     name = "builtin"
     version = "4"
 
-    def __init__(self) -> None:
+    def __init__(self, data_dir: str | None = None) -> None:
+        self._cast = Cast(data_dir)
         self.begin_anew()
         _engines.add(self)
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Self:
+        """One that keeps voices in the directory of the settings."""
+        return cls(settings.data_dir)
 
     def begin_anew(self) -> None:
         """Forget what was loaded and begun. After a fork all of it belongs to threads that are not in the child."""
@@ -79,16 +104,16 @@ class Builtin(Engine):
         self._under_way: set[object] = set()  # a set, since segments may come from several event loops
 
     def resolve(self, request: Request) -> Request:
-        """A system voice, English text, no instruction.
+        """A system voice or one that was made here, English text, no instruction.
 
         Raises:
             VoiceError: There is no such voice.
             ModelError: There is no such model.
             OptionError: There is no such language.
             TextError: The text is not English, or has no words.
-            ConfigError: hibari-tts is not installed.
+            ConfigError: hibari-tts is not installed, or the voice's file is damaged.
         """
-        voice = catalogue.voice(request.voice).id
+        voice = self._cast.resolve(request.voice)
         if request.model is not None and request.model != _MODEL:
             catalogue.model(request.model)
         language = catalogue.language(request.language_type)
@@ -102,7 +127,9 @@ class Builtin(Engine):
 
     def fingerprint(self, request: Request) -> str:
         """It changes with this engine, with hibari-tts and with the voice's stand-in."""
-        return f"{self.name}/{self.version}/{_MODEL}-{package.version()}/{cast.mark(request.voice)}"
+        return (
+            f"{self.name}/{self.version}/{_MODEL}-{package.version()}/{cast.mark(self._cast.stand_in(request.voice))}"
+        )
 
     async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """Speak one segment.
@@ -138,6 +165,23 @@ class Builtin(Engine):
         if crew is not None:
             crew.close()
 
+    def enroller(self, *, turn: Turn | None = None) -> Enroller | None:
+        """Who makes voices on this machine; None for an engine that keeps none."""
+        if self._cast.made is None:
+            return None
+        from lineread.engines.builtin.enrolment import Machine  # noqa: PLC0415 - for making voices only
+
+        return Machine(self._cast.made, self)
+
+    async def aside(self, work: Callable[[Speaker], T]) -> T:
+        """Have something done with the loaded voice, on its threads, after what somebody waits to hear.
+
+        Raises:
+            ServiceFailed: The engine was closed before it was begun.
+            ConfigError: hibari-tts is broken.
+        """
+        return await _on_thread(self._working(), time.monotonic() + _PATIENCE, lambda: work(self._loaded()))
+
     def warm(self) -> None:
         """Begin to load the voice.
 
@@ -170,14 +214,15 @@ class Builtin(Engine):
 
     def _speak(self, segment: Segment) -> Iterator[Spoken]:
         """What is spoken, as it is asked for. Nothing is loaded before that."""
-        yield from self._loaded().speak(segment.text, cast.reading(segment.request, segment.text))
+        person = self._cast.stand_in(segment.request.voice)
+        yield from self._loaded().speak(segment.text, cast.reading(segment.request, segment.text, person))
 
     def _facts(self, request: Request) -> Facts:
         return Facts(
             engine=self.name,
             fingerprint=self.fingerprint(request),
             model=f"{_MODEL}-{package.version()}",
-            stand_in=cast.describe(request.voice),
+            stand_in=cast.describe(request.voice, self._cast.stand_in(request.voice)),
         )
 
 
@@ -194,7 +239,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-async def _on_thread(crew: Crew, due: float, work: Callable[[], Spoken]) -> Spoken:
+async def _on_thread(crew: Crew, due: float, work: Callable[[], T]) -> T:
     """What a thread makes.
 
     Args:

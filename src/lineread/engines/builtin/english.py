@@ -36,6 +36,10 @@ _DENSITY: Final = 4
 #: Of fewer words it is not asked whether the lexicon has them, nor where one in so many is a small word of English.
 _FEWEST, _MOST_ENGLISH = 4, 6
 
+#: In prose so many of so many words are nothing but letters, and what may join them.
+_PROSE: Final = (4, 5)
+_JOINTS: Final = str.maketrans("", "", "'-")
+
 #: What people call a script that Unicode names otherwise.
 _SCRIPTS: Final = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
 #: Letters of phonetics, and marks that Unicode counts as letters.
@@ -164,7 +168,7 @@ def check(text: str, language_type: str) -> str:
         text = _muted(text, says_english=language_type == "English")
     if not any(map(_is_audible, text)):
         raise TextError("There is nothing to speak in the text.", remedy="Give some words.", code="nothing_to_speak")
-    if language_type == "Auto" and (language := _foreign(text)):
+    if language_type == "Auto" and (language := foreign(text)):
         raise _unsupported(
             f"The text looks {language}, and the built-in voice speaks English only.",
             " If it is English, say so with language_type English.",
@@ -196,8 +200,9 @@ def _muted(text: str, *, says_english: bool) -> str:
     if words and not (strays and len(words) <= len(_LATIN_WORD.findall(text))):
         raise _unsupported(
             f"The built-in voice speaks English only; the text has {_script(words[0][0][0])} letters,"
-            f" the first at character {words[0].start() + 1}.",
+            " the first at character {place}.",
             " Among English words they are skipped if language_type is English.",
+            place=words[0].start(),
         )
     return pattern.sub(_mute, text)
 
@@ -215,7 +220,7 @@ def _script(letter: str) -> str:
     return "" if script in _NO_SCRIPT else _SCRIPTS.get(script, script.title())
 
 
-def _foreign(text: str) -> str:
+def foreign(text: str) -> str:
     """The language that a text in Latin letters is clearly written in, or nothing if that may be English."""
     sample = text[:_SAMPLE]
     if sample.isupper():
@@ -230,6 +235,19 @@ def _foreign(text: str) -> str:
     enough = strong and len({*strong, *weak}) > 1 and weight >= _ENOUGH
     clear = enough and weight > _MAJORITY * english and weight * _DENSITY >= len(words)
     return likely if clear else _unknown(words)
+
+
+def in_doubt(text: str) -> bool:
+    """Whether a text in Latin letters has several small words, and hardly one that speaks for English.
+
+    Most of what it is true for is English nevertheless: lists, headlines, code.
+    """
+    sample = text[:_SAMPLE]
+    words = _words(sample)
+    plain = [word for word in words if word.translate(_JOINTS).isalpha()]
+    small = [word for word in plain if word[0].islower()]
+    sparse = _MOST_ENGLISH * _english(small) <= len(small)
+    return sparse and len(small) >= _FEWEST and len(plain) * _PROSE[1] >= len(words) * _PROSE[0]
 
 
 def _english(words: Sequence[str]) -> int:
@@ -261,9 +279,10 @@ def _words(text: str) -> list[str]:
     return [word if word[0].islower() else word.lower() if word.lower() in _ENGLISH else word for word in words if word]
 
 
-def _unsupported(message: str, hint: str = "") -> TextError:
+def _unsupported(message: str, hint: str = "", *, place: int | None = None) -> TextError:
     return TextError(
         message,
+        place=place,
         remedy=f"Set DASHSCOPE_API_KEY to speak it with Qwen, or choose another engine.{hint}",
         code="language_unsupported",
     )

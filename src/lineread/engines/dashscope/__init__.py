@@ -2,7 +2,8 @@
 
 Owns what a request means to the service: which model speaks, whether it has the voice, how long a segment may be.
 How a segment is spoken is ``calls``, how the network is talked to ``http``, what is said there ``wire.dashscope``; a
-live session is ``link``, over the sockets of ``socket``. None of these is loaded before something has to be spoken.
+live session is ``link``, over the sockets of ``socket``; voices of the user's own are ``enrolment``. None of these is
+loaded before it is needed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lineread.config import Secret, Settings
     from lineread.engines.base import Turn
     from lineread.engines.dashscope.calls import Caller
+    from lineread.engines.dashscope.enrolment import CloudEnroller
     from lineread.engines.dashscope.http import Answer
     from lineread.engines.dashscope.socket import Sockets
     from lineread.engines.link import Link
@@ -41,6 +43,8 @@ SAMPLE_RATES: Final = (8000, 16_000, 24_000, 48_000)
 PLAIN_MODELS: Final = "qwen-tts"
 #: Models that make voices; they speak at another address.
 VOICE_MAKERS: Final = {"qwen-voice-enrollment": "vc", "qwen-voice-design": "vd"}
+#: Requests a minute that each of them takes.
+MAKERS_RPM: Final = 180
 #: Characters of an instruction. The service counts 1,600 tokens; no text of this length fits into them.
 MAX_INSTRUCTION: Final = 8000
 #: Segments at a time: at three requests a second and two to three seconds for each, what an account can use.
@@ -177,10 +181,23 @@ class DashScope(Engine):
 
     def quota(self, request: Request) -> Quota | None:
         """The model's requests a minute, which all keys of an account share. A loopback server counts nothing."""
-        if re.match(_LOOPBACK, self._place):
-            return None
         model = catalogue.model(request.model or DEFAULT_MODEL)
-        return Quota(f"{self.name}-{re.sub(r'[^A-Za-z0-9]+', '-', self._place)}-{model.id}", model.rpm)
+        return self._quota(model.id, model.rpm)
+
+    def enroller(self, *, turn: Turn | None = None) -> CloudEnroller:
+        """What makes voices for the realtime and HTTP models, over this engine's connections.
+
+        Args:
+            turn: Awaited before each request; None if nobody shares their limit.
+        """
+        from lineread.engines.dashscope.enrolment import CloudEnroller  # noqa: PLC0415 - few make voices
+
+        async def wait(maker: str) -> None:
+            quota = self._quota(maker, MAKERS_RPM)
+            if quota is not None and turn is not None:
+                await turn(quota)
+
+        return CloudEnroller(self._key, self._base_url, self._caller, turn=wait)
 
     def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """One call; the first chunk as soon as the service sends sound."""
@@ -201,6 +218,11 @@ class DashScope(Engine):
             await self._sockets.aclose()
         if self._opened is not None:
             await self._opened.aclose()
+
+    def _quota(self, model: str, per_minute: int) -> Quota | None:
+        if re.match(_LOOPBACK, self._place):
+            return None
+        return Quota(f"{self.name}-{re.sub(r'[^A-Za-z0-9]+', '-', self._place)}-{model}", per_minute)
 
     def _realtime(self) -> Sockets:
         if self._sockets is None:

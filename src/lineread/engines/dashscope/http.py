@@ -9,11 +9,11 @@ segment has to be spoken.
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import time
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.request import getproxies, proxy_bypass
@@ -49,12 +49,16 @@ HEAD: Final = 12
 GRACE: Final = 0.25
 #: Seconds that a look whether the service answers may take.
 REACH_DEADLINE: Final = 5.0
+#: Bytes a second at which a body is sent at worst; by that its deadlines are longer.
+SLOWEST: Final = 64 << 10
 #: The end of the names of the service's own hosts, which all speak TLS.
 OWN_HOSTS: Final = ".aliyuncs.com"
-#: A shorter text may well occur in an error by chance.
+#: A shorter text, or key, may well occur in an error by chance.
 HIDEABLE: Final = 8
 
 _NETWORK: Final = "Check the network, the proxy (HTTPS_PROXY) and the region; --engine builtin needs no network."
+#: The same, where the host is not the service's own.
+_ELSEWHERE: Final = "Check the base URL, and that a server listens there; --engine builtin needs none."
 _CERTIFICATES: Final = (
     "Check the computer's clock; behind a proxy that inspects TLS, point SSL_CERT_FILE at its certificate."
 )
@@ -165,8 +169,19 @@ class Connections:
 
     def _hide(self, text: str, said: str) -> str:
         """What the service says, without the key and the text. No frame keeps the key in a variable on the way."""
-        said = said.replace(self._key.reveal(), "***")
+        if len(self._key.reveal()) >= HIDEABLE:
+            said = said.replace(self._key.reveal(), "***")
         return said.replace(text, "…") if len(text) >= HIDEABLE else said
+
+    def hiding(self, *texts: str) -> Callable[[str], str]:
+        """What takes the key and these texts out of what the service says."""
+
+        def hide(said: str) -> str:
+            for text in ("", *texts):
+                said = self._hide(text, said)
+            return said
+
+        return hide
 
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -223,14 +238,14 @@ class Service(Connections):
         self, key: Secret, *, base_url: str, workspace: str | None, streaming: bool, timeouts: Timeouts
     ) -> None:
         super().__init__(key, workspace=workspace, timeouts=timeouts)
+        self._base_url = base_url
         self._url = _api_url(base_url)
         self._headers |= {
             "Content-Type": "application/json",
             # Not compressed: Base64 of noise-like samples gains little, and a compressor would hold events back.
             "Accept-Encoding": "identity",
         }
-        if streaming:
-            self._headers |= {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
+        self._wants = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"} if streaming else {}
         self._under_way: set[_Exchange] = set()
 
     async def replies(self, call: wire.Synthesis) -> AsyncGenerator[wire.Reply, None]:
@@ -239,11 +254,11 @@ class Service(Connections):
         Raises:
             EngineError: The service did not answer, refused, or stopped before it was finished.
         """
-        hide = partial(self._hide, call.text)
+        hide = self.hiding(call.text)
         request = (await self._session()).post(
             self._url,
             data=call.encode(),
-            headers=self._authorised(),
+            headers=self._authorised() | self._wants,
             allow_redirects=False,  # the key goes to no other address than the one that it was given for
             proxy=self._proxy(self._url),
         )
@@ -275,6 +290,31 @@ class Service(Connections):
             retryable=True,
             request_id=request_id,
         )
+
+    async def ask(self, path: str, errand: Errand, *, most: int, hide: Callable[[str], str]) -> bytes:
+        """Ask another of the service's interfaces: the body of its answer.
+
+        Args:
+            path: Which one, under the base URL.
+            errand: The body, JSON; tells afterwards how far it got.
+            most: Most bytes of the answer.
+            hide: Takes what may not show in an error out of what the service says; see :meth:`hiding`.
+
+        Raises:
+            EngineError: There is no answer, or none with status 200.
+        """
+        url = _api_url(self._base_url, path)
+        request = (await self._session()).post(
+            url, data=errand, headers=self._authorised(), allow_redirects=False, proxy=self._proxy(url)
+        )
+        sending = errand.size / SLOWEST  # waiting for the answer is waiting for all to be sent as well
+        timeouts = replace(self._timeouts, idle=self._timeouts.idle + sending, total=self._timeouts.total + sending)
+        async with _Exchange(url, timeouts, self._under_way) as exchange:
+            response = await exchange.begin(request)
+            errand.status = response.status
+            if response.status != 200:
+                raise await _refusal(exchange, response, hide)
+            return await exchange.rest(most)
 
     async def download(self, address: str) -> AsyncGenerator[bytes, None]:
         """The bytes of a WAV file as they come. The key is not sent along: the address is signed.
@@ -349,6 +389,27 @@ class Service(Connections):
         await super().aclose()
 
 
+class Errand(io.BytesIO):
+    """A request's body on its way, which tells how far it got: what never left cannot have been carried out.
+
+    Attributes:
+        size: How many bytes it has.
+        begun: There was a connection, and the sending of the body began.
+        status: The HTTP status of the answer; None while there is none.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self.size = len(body)
+        self.begun = False
+        self.status: int | None = None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file; aiohttp does it once it is connected."""
+        self.begun = True
+        return super().read(size)
+
+
 class _Exchange:
     """A request and its response: whatever waits for the network waits here, against the deadlines.
 
@@ -358,7 +419,7 @@ class _Exchange:
 
     def __init__(self, url: URL, timeouts: Timeouts, under_way: set[_Exchange]) -> None:
         self.loop = asyncio.get_running_loop()
-        self._host = url.host or "the service"
+        self._host = address(url)
         self._timeouts = timeouts
         self._idle = timeouts.idle
         self._left = timeouts.total
@@ -464,7 +525,18 @@ def _close_soon(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession)
 def translate(problem: BaseException, host: str) -> EngineError:
     """What an exception of aiohttp or of the socket means to whoever wanted speech from that host."""
     meaning = next(row for row in MEANINGS if isinstance(problem, row.kinds))
-    return meaning.error(meaning.message.format(host=host), remedy=meaning.remedy, retryable=meaning.retryable)
+    remedy = reaching(host) if meaning.remedy is _NETWORK else meaning.remedy
+    return meaning.error(meaning.message.format(host=host), remedy=remedy, retryable=meaning.retryable)
+
+
+def address(url: URL) -> str:
+    """Who is at a URL, with the port where that is not the usual one."""
+    return url.host_port_subcomponent or "the service"
+
+
+def reaching(host: str) -> str:
+    """What to do where somebody is not to be reached."""
+    return _NETWORK if host.endswith(OWN_HOSTS) else _ELSEWHERE
 
 
 async def _refusal(exchange: _Exchange, response: aiohttp.ClientResponse, hide: Callable[[str], str]) -> EngineError:
@@ -517,14 +589,14 @@ def _give_up(failure: EngineError, fetches: int) -> None:
         failure.args = (failure.message,)
 
 
-def _api_url(base_url: str) -> URL:
-    """Where speech is asked for.
+def _api_url(base_url: str, path: str = wire.PATH) -> URL:
+    """Where something is asked for: speech, unless another path says otherwise.
 
     Raises:
         ConfigError: The base is no URL.
     """
     try:
-        return URL(base_url.rstrip("/") + wire.PATH)
+        return URL(base_url.rstrip("/") + path)
     except ValueError:
         raise ConfigError(
             "The base URL is no URL.", remedy="It looks like https://dashscope.aliyuncs.com/api/v1."

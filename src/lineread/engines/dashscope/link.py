@@ -125,7 +125,8 @@ class RealtimeLink(Link):
 
     async def clear(self) -> None:
         """As :meth:`Link.clear`."""
-        self._check()
+        if not self._caller.ended:
+            self._check()
         await self._say(self._caller.clear())
 
     async def cancel(self) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 import aiohttp
 from yarl import URL
 
-from lineread.engines.dashscope.http import Connections, translate
+from lineread.engines.dashscope.http import Connections, address, reaching, translate
 from lineread.errors import BadReply, ConfigError, EngineError, TimedOut
 from lineread.wire import dashscope as wire
 from lineread.wire.realtime.caller import closing
@@ -266,7 +266,7 @@ class Sockets(Connections):
 
     @property
     def _host(self) -> str:
-        return self._url.host or "the service"
+        return address(self._url)
 
     async def _shake_hands(self, model: str) -> aiohttp.ClientWebSocketResponse:
         session = await self._session()
@@ -297,7 +297,8 @@ class Sockets(Connections):
         headers: Mapping[str, str] = problem.headers or {}
         return wire.decode_error(
             problem.status,
-            b"",
+            headers.get(wire.ERROR_HEADER, "").encode(),  # a body is not to be had here
+            hide=self.hide,
             retry_after=wire.retry_after(headers, now=time.time()),
             request_id=headers.get("x-request-id", ""),
         )
@@ -305,7 +306,7 @@ class Sockets(Connections):
     def _late(self, what: str) -> TimedOut:
         return TimedOut(
             f"{self._host} {what} for {self._timeouts.connect:g} s.",
-            remedy="Check the network, the proxy and the region; `lineread doctor` shows more.",
+            remedy=reaching(self._host),
             retryable=True,
         )
 

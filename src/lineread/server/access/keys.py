@@ -68,7 +68,8 @@ class Key:
         requests_per_minute: Most requests for speech in any 60 seconds; None for no limit.
         characters_per_day: Most billed characters that have to be spoken for it in one UTC day; None for no limit.
         sessions: Most realtime sessions at the same time; None for as many as the server has.
-        voices: The voices that it may use; None for all.
+        voices: The voices that it may use, custom ones that it did not have made among them; None for all that every
+            key may use, and its own.
         models: The models that it may ask for; None for all.
         expires: When it ceases to be valid; None for never.
         disabled: It is refused, for now.
@@ -112,6 +113,19 @@ class Key:
                 raise NotAllowed(
                     f"This key may not use the {what} {wanted!r}.", remedy=f"It may use {', '.join(sorted(allowed))}."
                 )
+
+    def allow_making(self, model: str) -> None:
+        """Refuse to have a voice made: to a key that is held to certain voices, or for a model that it may not use.
+
+        Raises:
+            NotAllowed: Says what it may use.
+        """
+        if self.voices is not None:
+            raise NotAllowed(
+                "This key is held to certain voices, so it may have none made.",
+                remedy=f"It may use {', '.join(sorted(self.voices))}.",
+            )
+        self.allow(voice="", model=model)
 
 
 def make() -> str:
@@ -273,10 +287,7 @@ def _names(
 
 def _known_voice(name: str) -> str:
     """A voice by its name in the catalogue; what is not in there is a voice of the user's own."""
-    try:
-        return catalogue.voice(name).id
-    except LinereadError:
-        return name
+    return catalogue.voice(name).id if catalogue.knows(name) else name
 
 
 def _known_model(name: str) -> str:

@@ -30,6 +30,7 @@ from lineread.errors import HttpError, Leaving, LinereadError, MalformedRequest,
 from lineread.server.sight.visit import visit_of
 from lineread.server.sound.encoding import Encoding
 from lineread.speech import LiveRequest
+from lineread.wire.dashscope_server import error_header
 from lineread.wire.realtime.answerer import Answerer, Cancel, Clear, Commit, End, SetUp, Write
 from lineread.wire.realtime.events import LONGEST_MESSAGE, encode
 
@@ -57,6 +58,8 @@ _MOST_REPLIES: Final = 1_000
 _MOST_STEPS: Final = 10_000
 #: Seconds that a client gets to close a finished session before we do.
 _GRACE: Final = 1.0
+#: Seconds that a client gets to take a close that it has not asked for. A server that stops waits a little longer.
+_GOODBYE: Final = 1.5
 #: Seconds between looks whether a session has been spoken to its end, when the server is about to stop.
 _LOOK: Final = 0.05
 #: What the file formats are called that hold a session's formats.
@@ -84,7 +87,8 @@ class Realtime:
 
     async def session(self, http: web.Request) -> web.StreamResponse:
         """One session, from the handshake to the close."""
-        socket = web.WebSocketResponse(max_msg_size=LONGEST_MESSAGE, timeout=_GRACE, compress=False)
+        # What waits, waits in the outbox, where it can be taken back: the connection's own buffers hold next to nothing.
+        socket = web.WebSocketResponse(max_msg_size=LONGEST_MESSAGE, timeout=_GRACE, compress=False, writer_limit=0)
         if not socket.can_prepare(http).ok:
             raise HttpError(
                 "This address speaks WebSocket.",
@@ -95,6 +99,8 @@ class Realtime:
         model = http.query.get("model") or _MODEL
         async with self._sessions.take(visit_of(http)) as sitting:
             await socket.prepare(http)
+            if http.transport is not None:
+                http.transport.set_write_buffer_limits(0)
             conversation = _Conversation(socket, sitting, LiveRequest(_VOICE, model=model), self._desk)
             try:
                 await conversation.run()
@@ -114,7 +120,13 @@ class Realtime:
         raise NotServed(
             "There is nothing at this address: no CosyVoice, no speech recognition, no omni models.",
             remedy=f"Qwen TTS realtime is at {PREFIX}/realtime?model={_MODEL}.",
+            code="no_such_socket",
         )
+
+
+def reason(error: LinereadError) -> dict[str, str]:
+    """What a refused handshake says in a header: clients get to see no more of it."""
+    return error_header(error)
 
 
 class _Ending(NamedTuple):
@@ -343,18 +355,21 @@ class _Conversation:
             self._outbox.put(self._answerer.failed(error))
 
     async def _close(self, ending: _Ending) -> None:
-        """Tell why, and close; if the client reads it, that is."""
+        """Tell why, and close. A client that is slow finds both behind what it has not read yet."""
         if not ending.code:
             return
         self.parted = True
         if ending.error is not None:
             self._sitting.failed(ending.error)
             self._outbox.put(self._answerer.failed(ending.error))
-        with suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(_GRACE):
-                await self._outbox.room(1)
-                await _stopped(self._listening)  # aiohttp awaits the client's answer only where nobody else does
-                await self._socket.close(code=ending.code)
+        self._outbox.drop_sound()
+        await _stopped(self._listening)  # aiohttp awaits the client's answer only where nobody else does
+        farewell = asyncio.create_task(self._outbox.close(ending.code))
+        try:
+            # Not a timeout: what is cancelled while it waits for room breaks all that waits for it after that.
+            await asyncio.wait([farewell], timeout=_GOODBYE)
+        finally:
+            farewell.cancel()
 
     async def _hang_up(self) -> None:
         """Let go of the link."""
@@ -381,6 +396,7 @@ class _Outbox:
         self.moved = _now()
         self._socket = socket
         self._events: deque[Event] = deque()
+        self._on_its_way = 0
         self._news = asyncio.Event()
         self._shrunk = asyncio.Event()
         self._broken: ConnectionError | None = None
@@ -409,12 +425,12 @@ class _Outbox:
         try:
             while sent != "session.finished":
                 while self._events:
-                    event = self._events[0]
+                    event = self._events.popleft()
                     message = encode(event)
+                    self._on_its_way = 1
                     await self._socket.send_str(message)
+                    self._on_its_way = 0
                     self._tell(message)
-                    if self._events and self._events[0] is event:  # unless it was taken back meanwhile
-                        self._events.popleft()
                     sent = event["type"]
                     self.moved = _now()
                     self._shrunk.set()
@@ -426,9 +442,16 @@ class _Outbox:
             self._shrunk.set()
             raise
 
+    async def close(self, code: int) -> None:
+        """Send what is left, and a close. All of it is written at once; to wait is for the client to take it."""
+        messages = [encode(event) for event in self._events]
+        self._events.clear()
+        sending = [self._socket.send_str(message) for message in messages]
+        await asyncio.gather(*sending, self._socket.close(code=code), return_exceptions=True)
+
     def full_of(self, events: int) -> bool:
         """There are so many of them, or more."""
-        return len(self._events) >= events
+        return len(self._events) + self._on_its_way >= events
 
     async def room(self, events: int) -> None:
         """Wait until there are fewer than so many of them.
@@ -466,19 +489,25 @@ def _now() -> float:
 
 
 def _idle(seconds: float) -> LinereadError:
-    return TurnedAway(f"Nothing was said for {seconds:g} s.", remedy="Open another session.", code="session_idle")
+    return TurnedAway(
+        f"Nothing was said for {seconds:g} s.", remedy="Open another session.", code="session_idle", retryable=True
+    )
 
 
 def _too_old() -> LinereadError:
-    return TurnedAway("The session has lasted as long as one may.", remedy="Open another.", code="session_too_long")
+    return TurnedAway(
+        "The session has lasted as long as one may.", remedy="Open another.", code="session_too_long", retryable=True
+    )
 
 
 def _leaving() -> LinereadError:
-    return Leaving("This server is about to stop.", remedy="Open another session in a moment.")
+    return Leaving("This server is about to stop.", remedy="Open another session in a moment.", retryable=True)
 
 
 def _bug() -> LinereadError:
-    return LinereadError("This server has a bug.", remedy="Tell whoever runs it; its log says more.", code="bug")
+    return LinereadError(
+        "This server has a bug.", remedy="Tell whoever runs it; its log says more.", code="bug", retryable=True
+    )
 
 
 def _no_message(error: WebSocketError) -> LinereadError:

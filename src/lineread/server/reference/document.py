@@ -14,10 +14,13 @@ from aiohttp import web
 from lineread.fields import DASHSCOPE_ONLY, GENERATE, Field, json_schema
 from lineread.server.reference.page import page
 from lineread.version import __version__
-from lineread.wire import openai
+from lineread.wire import customization_server, openai
+from lineread.wire.customization import MAKERS
+from lineread.wire.customization import PATH as CUSTOMIZATION
 from lineread.wire.dashscope import PATH
 
 _DASHSCOPE: Final = f"/api/v1{PATH}"
+_CUSTOMIZATION: Final = f"/api/v1{CUSTOMIZATION}"
 _AUDIO_TYPES: Final = ("audio/mpeg", "audio/ogg", "audio/aac", "audio/flac", "audio/wav", "audio/pcm")
 _REFUSALS: Final = {
     400: "The request cannot be done as asked; the message says what to change.",
@@ -50,6 +53,8 @@ def document() -> dict[str, Any]:
             "schemas": {
                 "DashScopeRequest": _dashscope_request(),
                 "DashScopeReply": _dashscope_reply(),
+                "CustomizationRequest": _customization_request(),
+                "CustomizationReply": _customization_reply(),
                 "DashScopeError": _object({name: {"type": "string"} for name in ("request_id", "code", "message")}),
                 "SpeechRequest": _openai_request(),
                 "OpenAIError": _object({"error": _openai_error()}),
@@ -58,6 +63,7 @@ def document() -> dict[str, Any]:
         "security": [{}, {"key": []}],
         "paths": {
             _DASHSCOPE: {"post": _dashscope_call()},
+            _CUSTOMIZATION: {"post": _customization_call()},
             "/audio/{name}": {"get": _audio_file()},
             "/v1/audio/speech": {"post": _openai_call()},
             "/v1/audio/voices": {"get": _listing("The voices.", {"voices": {"type": "array"}})},
@@ -145,6 +151,53 @@ def _dashscope_reply() -> dict[str, Any]:
     return _object({"output": _object(output), "usage": _object(usage), "request_id": {"type": "string"}})
 
 
+def _customization_request() -> dict[str, Any]:
+    """One schema for all actions: what each takes is in the fields' own words, and nothing else is."""
+    places: dict[str, dict[str, Field]] = {"input": {}, "input.audio": {}, "parameters": {}}
+    actions: dict[str, None] = {}
+    for kind in customization_server.FIELDS.values():
+        for action, fields in kind.items():
+            actions[action] = None
+            for field in fields:
+                part, _, name = field.dashscope.rpartition(".")
+                places[part].setdefault(name, field._replace(default=None) if field.required else field)
+    asked = _part(places["input"], "What is to be done, and with which voice.")
+    asked["properties"] |= {
+        "action": {"type": "string", "enum": [*actions], "description": "query is for designed voices."},
+        "audio": _part(places["input.audio"], "The recording to clone."),
+    }
+    return {
+        "type": "object",
+        "required": ["model", "input"],
+        "properties": {
+            "model": {"type": "string", "enum": [*MAKERS.values()], "description": "Clones, or designed voices."},
+            "input": asked | {"required": ["action"]},
+            "parameters": _part(places["parameters"], "What the preview of a designed voice is like."),
+        },
+    }
+
+
+def _customization_reply() -> dict[str, Any]:
+    text = {"type": "string"}
+    preview = {"data": text, "sample_rate": {"type": "integer"}, "response_format": text}
+    names = ("voice", "target_model", "gmt_create", "gmt_modified", "language", "voice_prompt", "preview_text")
+    facts = dict.fromkeys(names, text)
+    voice = {"type": "object", "required": ["voice"], "properties": facts}
+    page = {name: {"type": "integer"} for name in ("page_index", "page_size", "total_count")}
+    output = {
+        "type": "object",
+        "description": "The voice; or with list, a page of them.",
+        "properties": {
+            **facts,
+            "preview_audio": _object(preview) | {"description": "A designed voice says the preview_text, as Base64."},
+            **page,
+            "voice_list": {"type": "array", "items": voice},
+        },
+    }
+    usage = {"count": {"type": "integer", "description": "Voices that were made."}}
+    return _object({"output": output, "usage": _object(usage), "request_id": text})
+
+
 def _openai_request() -> dict[str, Any]:
     return json_schema(openai.FIELDS) | {"additionalProperties": True}
 
@@ -175,6 +228,20 @@ def _dashscope_call() -> dict[str, Any]:
                 "description": "The speech: one reply with a URL, or events with the sound.",
                 "content": {"application/json": {"schema": reply}, "text/event-stream": {}},
             },
+            **_refusals("DashScopeError"),
+        },
+    }
+
+
+def _customization_call() -> dict[str, Any]:
+    reply = {"$ref": "#/components/schemas/CustomizationReply"}
+    return {
+        "tags": ["DashScope"],
+        "operationId": "customization",
+        "summary": "Voices of your own: cloned from a recording or designed by description, listed, found, deleted.",
+        "requestBody": _body("CustomizationRequest"),
+        "responses": {
+            "200": {"description": "It is done.", "content": {"application/json": {"schema": reply}}},
             **_refusals("DashScopeError"),
         },
     }

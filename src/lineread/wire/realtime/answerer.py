@@ -21,13 +21,23 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pybase64
 
-from lineread.errors import LinereadError, RequestError, TextError, TurnedAway, VoiceError
+from lineread.errors import (
+    LimitReached,
+    LinereadError,
+    ModelError,
+    QuotaExceeded,
+    RequestError,
+    TextError,
+    TurnedAway,
+    VoiceError,
+)
 from lineread.fields import REALTIME
 from lineread.speech import billed_characters
 from lineread.text.characters import VOICED
 from lineread.wire import advice
 from lineread.wire.body import FieldError, value
-from lineread.wire.dashscope_server import refusal
+from lineread.wire.dashscope import OWN
+from lineread.wire.dashscope_server import own_words, refusal
 from lineread.wire.realtime.events import LONGEST_ID, EventError, Ids, decode, read_session, session_object
 from lineread.wire.realtime.machine import EMPTY_COMMIT, TABLE, Machine, Refusal
 
@@ -156,10 +166,20 @@ class Answerer:
         return self._response is not None or self._script.waits
 
     def open(self) -> list[Event]:
-        """What a client hears as soon as it is connected; to be asked for first, and once."""
+        """What a client hears as soon as it is connected; to be asked for first, and once.
+
+        A model that is not to be had is told at once: it stands in the URL, and no event can change it.
+        """
         session = session_object(self.request, self.session_id)
         del session["id"], session["language_type"]
-        return [self._event("session.created", session=session | {"id": self.session_id})]
+        created = self._event("session.created", session=session | {"id": self.session_id})
+        try:
+            self._check(self.request)
+        except ModelError as error:
+            return [created, self._error(error)]
+        except LinereadError:  # told with the first text, unless the settings have changed by then
+            pass
+        return [created]
 
     def receive(self, message: str | bytes) -> list[Step]:
         """What to do about a message of the client's. Nothing that a client sends raises; it is answered.
@@ -193,7 +213,8 @@ class Answerer:
         characters = self._script.bill(chunk.span)
         self.spoken += characters
         self._response.characters += characters
-        self._response.untold = _joined(self._response.untold, self._script.appended(chunk.span))
+        if chunk.samples or chunk.final:  # others bring the facts of what was spoken, and speak nothing
+            self._response.untold = _joined(self._response.untold, self._script.appended(chunk.span))
         events += self._deltas(self._response, audio, chunk.duration)
         return events + self._close("completed") if chunk.final else events
 
@@ -394,8 +415,8 @@ class Answerer:
         else:
             words = refusal(error)
             said = {"code": words.code, "message": words.message}
-        # The service's second SDK goes on after an error of this type only.
-        said["type"] = "invalid_request_error" if isinstance(error, RequestError | TurnedAway) else "server_error"
+        said["type"] = _type(error)
+        said[OWN] = own_words(error)
         event_id = (cause or {}).get("event_id")
         if isinstance(event_id, str) and len(event_id) <= LONGEST_ID:
             said["event_id"] = event_id
@@ -507,6 +528,13 @@ class _Script:
             del self._shifts[0]
         last = next((shift for place, shift in reversed(self._shifts) if place < end), self._shifts[0][1])
         return start + self._shifts[0][1], end + last
+
+
+def _type(error: LinereadError) -> str:
+    """The type of an error, in OpenAI's words. The service's second SDK goes on after the first of them only."""
+    if isinstance(error, RequestError) or (isinstance(error, TurnedAway) and not isinstance(error, LimitReached)):
+        return "invalid_request_error"
+    return "insufficient_quota" if isinstance(error, LimitReached | QuotaExceeded) else "server_error"
 
 
 def _refused(refusal_: Refusal) -> RequestError:

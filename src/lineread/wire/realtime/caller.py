@@ -27,6 +27,7 @@ from lineread.errors import (
     ServiceFailed,
     SpeechCut,
     TextError,
+    TimedOut,
     Unreachable,
     VoiceError,
 )
@@ -46,9 +47,13 @@ if TYPE_CHECKING:
 LEAD: Final = 1.0
 #: Seconds of sound that are held back at most.
 MOST_HELD: Final = 30.0
-#: Sockets that may be lost in a row with nothing spoken in between, and seconds to wait after the first; doubles.
-LOSSES: Final = 3
+#: Sockets that may be lost in a row with nothing spoken in between. One that let a deadline pass counts as several: its
+#: listener has waited already.
+LOSSES: Final = 7
+SLOW_LOSS: Final = 2
+#: Seconds to wait after the first one, and at most; doubles in between. It is ten seconds in all: a server starts in that.
 LOSS_WAIT: Final = 0.25
+LONGEST_LOSS_WAIT: Final = 2.0
 #: Characters of one append at most.
 LONGEST_APPEND: Final = 2000
 #: The fastest speech, in characters a second at the rate 1: an estimate of what a response has spoken so far.
@@ -182,13 +187,16 @@ class Caller:
         return [self._commit(self._leg)] if self._leg is not None else []
 
     def clear(self) -> list[Event]:
-        """Text is forgotten that nobody has begun to speak."""
+        """Text is forgotten that nobody has begun to speak. Where the writer commits, the end commits all that is left."""
         leg = self._leg
+        if not self._in_one_go and self.ended:
+            return []
         if not self._in_one_go:
             self._text.forget(self._text.committed, self._text.end)
         elif leg is None:
             self._text.commits.clear()
             self._text.drop(self._text.end)
+            self.finished = self.ended
         else:
             self._text.commits.clear()
             self._text.forget(self._text.start, self._text.end)
@@ -265,7 +273,7 @@ class Caller:
             self._samples,
             piece.segment.span,
             facts=piece.facts,
-            final=piece.facts is not None,
+            final=piece.final,
         )
         self._samples += chunk.samples
         return chunk
@@ -294,10 +302,11 @@ class Caller:
         if not self.wanted:
             self.finished = self.ended
             return 0.0
-        self._losses += 1
+        wait = min(LOSS_WAIT * 2.0**self._losses, LONGEST_LOSS_WAIT)
+        self._losses += SLOW_LOSS if isinstance(reason, TimedOut) else 1
         if self._losses > LOSSES:
             self._tell_how_far(reason)
-        return LOSS_WAIT * 2.0 ** (self._losses - 1)
+        return wait
 
     @property
     def _in_one_go(self) -> bool:
@@ -403,17 +412,18 @@ class Caller:
         assert response is not None
         told = leg.in_session(event.get("text_span"))
         if told is not None:
-            self._enter(response, told)
+            self._enter(leg, response, told)
         elif not response.segment.known and self._in_one_go:
             response.segment.span = (self._earliest(leg), self._text.end)
         pcm = response.sound.feed(sound_of(event.get("delta"), leg.session_id))
         self._put(leg, response, pcm)
 
-    def _enter(self, response: Response, told: Span) -> None:
+    def _enter(self, leg: Leg, response: Response, told: Span) -> None:
         """The sound that comes speaks a text that is known: the piece in progress, or the next one."""
         segment = response.segment
         if segment.known and told[0] >= segment.span[1] and not self._late_sound:
             self._complete(response)
+            self._conclude(leg, response)
             response.segment = segment = Segment(told)
         elif segment.known:
             told = min(told[0], segment.span[0]), max(told[1], segment.span[1])
@@ -463,12 +473,25 @@ class Caller:
             self._text.drop(response.end)
         if response.cleared:
             self._text.drop(response.cleared)
-        facts = replace(self._facts, request_id=response.id or leg.session_id, characters=characters or response.billed)
-        if not (self._queue and self._queue[-1].segment is response.segment):
-            self._queue.append(Piece(b"", response.segment))
-        self._queue[-1].facts = facts
+        self._conclude(leg, response, characters or response.billed).final = True
         leg.response = None
         leg.last_response = response.id
+
+    def _conclude(self, leg: Leg, response: Response, characters: int | None = None) -> Piece:
+        """The facts of a segment that is whole: with the last of its sound, or after it if that was taken already.
+
+        Args:
+            leg: The socket.
+            response: The response.
+            characters: Billed for the response, where that is known; None while it goes on.
+        """
+        billed = max(0, (response.billed if characters is None else characters) - response.told)
+        response.told += billed
+        if not (self._queue and self._queue[-1].segment is response.segment):
+            self._queue.append(Piece(b"", response.segment))
+        piece = self._queue[-1]
+        piece.facts = replace(self._facts, request_id=response.id or leg.session_id, characters=billed)
+        return piece
 
     def _told_by_count(self, leg: Leg, response: Response, characters: int) -> Span:
         """The text of a response whose sound did not tell it."""
@@ -487,7 +510,9 @@ class Caller:
         segment = response.segment
         segment.whole = True
         if segment.span[1] > self._text.start:
-            response.billed += sum(billed_characters(text) for _, text in self._text.pieces(end=segment.span[1]))
+            start = segment.span[0] if segment.known else None
+            pieces = self._text.pieces(start, segment.span[1])
+            response.billed += sum(billed_characters(text) for _, text in pieces)
             self._text.drop(segment.span[1])
             self._losses = 0
 
@@ -497,6 +522,9 @@ class Caller:
 
     def _error(self, leg: Leg, event: Event) -> None:
         error = self._failure(leg, event)
+        if self.ended and isinstance(error, Refused) and leg.clears:
+            leg.clears.popleft()  # too late, for a service that clears nothing any more: the text is spoken
+            return
         if self.ready and isinstance(error, Refused) and self._in_one_go and leg.commits:
             leg.commits -= 1  # there was nothing left to be spoken: the commit was a hint
             self._text.commits.clear()

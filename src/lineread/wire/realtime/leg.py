@@ -58,11 +58,12 @@ class Segment:
 
 @dataclass(slots=True, eq=False)
 class Piece:
-    """Sound that waits for its reader; with facts it is a response's last."""
+    """Sound that waits for its reader; with facts it is its segment's last, and a response's if it is final."""
 
     pcm: bytes
     segment: Segment
     facts: Facts | None = None
+    final: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +76,7 @@ class Response:
         segment: The piece of text that is being spoken.
         end: Where its text ends at the latest, as far as is known when it begins.
         billed: Characters that its text is billed for.
+        told: How many of them stand in the facts of its segments so far.
         seconds: How much sound of it has come.
         over: All of it has come.
         cleared: Text before this place was forgotten while it was in progress.
@@ -85,6 +87,7 @@ class Response:
     segment: Segment
     end: int
     billed: int = 0
+    told: int = 0
     seconds: float = 0.0
     over: bool = False
     cleared: int = 0

@@ -1,7 +1,8 @@
 """DashScope's HTTP dialect: Qwen TTS as its own clients call it.
 
 Owns the routes below ``/api/v1`` and how sound leaves: as a URL once it is finished, or as events while it comes. What
-clients say and are told is in ``wire.dashscope_server``, what they may ask for in ``rules``.
+clients say and are told is in ``wire.dashscope_server``, what they may ask for in ``rules``; voices of their own are
+``customization``'s.
 
 A stream's last event names the file with the whole. It is written beside the stream; where the disk fails, the stream
 does not, and that URL is empty.
@@ -18,20 +19,25 @@ import pybase64
 from aiohttp import hdrs, web
 
 from lineread.audio import codec
-from lineread.errors import LinereadError, NotServed
-from lineread.server.dialects.dashscope import rules
+from lineread.errors import LinereadError, NotServed, VoiceError
+from lineread.server.dialects.dashscope import customization, rules
 from lineread.server.sight.visit import visit_of
 from lineread.server.sound import files
 from lineread.server.sound.encoding import Encoding
+from lineread.wire import customization_server
 from lineread.wire import dashscope_server as wire
+from lineread.wire.customization import PATH as CUSTOMIZATION
 from lineread.wire.dashscope import PATH
 
 if TYPE_CHECKING:
     from lineread.server.desk import Desk, Order
+    from lineread.server.enrolling import Enrolling
     from lineread.server.sight.visit import Visit
 
 #: Under this lie all routes of the dialect.
 PREFIX: Final = "/api/v1"
+#: Names of the routes that take recordings.
+UPLOADS: Final = ("dashscope.customization",)
 #: Bytes of sound in an event: 0.3 seconds, as many as the cloud sends. Whole samples, and Base64 without padding.
 _EVENT_BYTES: Final = 14_400
 _LONGEST_METHOD: Final = 16
@@ -42,24 +48,27 @@ class Dashscope:
 
     Args:
         desk: Has requests spoken.
+        enrolling: Has voices made.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, enrolling: Enrolling) -> None:
         self._desk = desk
+        self._enrolling = enrolling
 
     def routes(self) -> list[web.RouteDef]:
         """Where it answers: everywhere below its prefix, in its own words."""
         return [
             web.post(PREFIX + PATH, self.generation, name="dashscope.generation"),
             web.route("*", PREFIX + PATH, self.wrong_method),
+            web.post(PREFIX + CUSTOMIZATION, self.customization, name=UPLOADS[0]),
+            web.route("*", PREFIX + CUSTOMIZATION, self.wrong_method),
             web.route("*", PREFIX, self.elsewhere),
             web.route("*", PREFIX + "/{tail:.*}", self.elsewhere),
         ]
 
     def refuse(self, error: LinereadError, visit: Visit) -> web.Response:
         """An error in this dialect's words."""
-        refusal = wire.refusal(error)
-        return _json(refusal.encode(visit.id), visit, refusal.status, **refusal.headers)
+        return _refused(wire.refusal(error), visit)
 
     async def generation(self, http: web.Request) -> web.StreamResponse:
         """``multimodal-generation``: speech in one reply, or as events when the header asks for them."""
@@ -71,10 +80,21 @@ class Dashscope:
                 return await self._stream(http, order, asked.sample_rate)
             return await self._whole(http, order, asked.sample_rate)
 
+    async def customization(self, http: web.Request) -> web.Response:
+        """``customization``: voices of the client's own are made, listed, found and deleted."""
+        visit = visit_of(http)
+        asked = await customization.decoded(await http.read())
+        try:
+            return _json(await customization.answer(self._enrolling, visit, asked), visit)
+        except VoiceError as error:
+            visit.failed(error)
+            return _refused(customization.refusal(error, asked), visit)
+
     async def wrong_method(self, http: web.Request) -> web.Response:
         """The right address, by another method than POST."""
         message = f"Request method '{http.method[:_LONGEST_METHOD]}' is not supported."
-        error = NotServed(message, remedy=wire.SERVES, code="wrong_method")
+        serves = customization_server.SERVES if http.path == PREFIX + CUSTOMIZATION else wire.SERVES
+        error = NotServed(message, remedy=serves, code="wrong_method")
         visit = visit_of(http)
         visit.failed(error)
         answer = self.refuse(error, visit)
@@ -84,7 +104,7 @@ class Dashscope:
     async def elsewhere(self, http: web.Request) -> web.Response:
         """An address that the service has, perhaps, and this server has not."""
         raise NotServed(
-            "There is nothing at this address: no CosyVoice, no Qwen-Audio, no custom voices, files or tasks.",
+            "There is nothing at this address: no CosyVoice, no Qwen-Audio, no files or tasks.",
             remedy=wire.SERVES,
         )
 
@@ -173,6 +193,10 @@ class _Events:
         if events:
             await self._response.prepare(self._http)  # does nothing the second time
             await self._response.write(events)
+
+
+def _refused(refusal: wire.Refusal, visit: Visit) -> web.Response:
+    return _json(refusal.encode(visit.id), visit, refusal.status, **refusal.headers)
 
 
 def _json(body: bytes, visit: Visit, status: int = 200, **headers: str) -> web.Response:

@@ -1,0 +1,155 @@
+"""The cloud's maker of voices: which model can speak them, whose they are, where they are kept.
+
+Owns what is known without asking the service, for a voice's id may be wanted where nothing has to be spoken: loading
+this is cheap. How the service is asked is ``customizing``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from lineread import catalogue
+from lineread.engines.enroller import Enroller
+from lineread.enrolment import FAMILIES
+from lineread.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lineread.catalogue import Model
+    from lineread.config import Secret
+    from lineread.engines.dashscope.customizing import Customizing
+    from lineread.engines.dashscope.http import Service
+    from lineread.enrolment import Clone, Design, Enrolled, Kind, Page
+
+_MADE_BY: Final = {"clone": "cloning", "design": "design"}
+#: The ends of workspaces' own hosts, where the region's id comes before.
+_WORKSPACES: Final = ".maas.aliyuncs.com"
+
+
+class CloudEnroller(Enroller):
+    """Makes voices at the service, over an engine's connections.
+
+    Args:
+        key: The API key.
+        base_url: Where the API is.
+        connect: Opens the connections; called when the service has to be asked.
+        turn: Awaited before each request, with the name of the model that is asked.
+    """
+
+    engine = "dashscope"
+
+    def __init__(
+        self, key: Secret, base_url: str, connect: Callable[[], Service], *, turn: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self.place = _place(base_url)
+        self.account = hashlib.blake2b(key.reveal().encode(), digest_size=8, person=b"lineread-account").hexdigest()
+        self._connect = connect
+        self._turn = turn
+        self._opened: Customizing | None = None
+
+    def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
+        """As any enroller's; the newest is the one with the latest date in its id.
+
+        Raises:
+            ModelError: There is none, or that one does not speak voices made so, or not that way.
+        """
+        transport = "realtime" if realtime else "http"
+        if model is None:
+            return max(_speakers(kind, transport), key=_date).id
+        asked = _check(kind, model)
+        if asked.transport != transport:
+            way = "in live sessions" if realtime else "over HTTP"
+            raise ModelError(
+                f"{asked.id} does not speak {way}.",
+                remedy=f"{max(_speakers(kind, transport), key=_date).id} does.",
+                code="model_not_realtime" if realtime else "model_not_http",
+            )
+        return asked.id
+
+    async def clone(self, order: Clone) -> Enrolled:
+        """Make a voice from a sample. It is asked for once: a voice costs money and a place among a thousand.
+
+        Raises:
+            ModelError: The model speaks no clones.
+            OptionError: The sample is larger than the service takes.
+            EngineError: The service refused it or failed. With the code ``voice_in_doubt`` it may have been made.
+        """
+        _check("clone", order.target_model)
+        return await self._service().clone(order)
+
+    async def design(self, order: Design) -> Enrolled:
+        """Make a voice from a description, with a preview. It is asked for once, as a clone is.
+
+        Raises:
+            ModelError: The model speaks no designed voices.
+            EngineError: The service refused it or failed. With the code ``voice_in_doubt`` it may have been made.
+        """
+        _check("design", order.target_model)
+        return await self._service().design(order)
+
+    async def page(self, kind: Kind, *, index: int = 0, size: int = 10) -> Page:
+        """Some of the voices that were made that way, in the service's order.
+
+        Raises:
+            EngineError: The service refused it or failed.
+        """
+        return await self._service().page(kind, index, size)
+
+    async def find(self, kind: Kind, voice: str) -> Enrolled:
+        """What is known of a voice. Clones are looked for in the lists: the service answers no question about one.
+
+        Raises:
+            VoiceError: There is none of that id (code ``voice_not_found``).
+            EngineError: The service refused it or failed.
+        """
+        return await self._service().find(kind, voice)
+
+    async def delete(self, kind: Kind, voice: str) -> None:
+        """Delete a voice for ever.
+
+        Raises:
+            VoiceError: There is none of that id (code ``voice_not_found``).
+            EngineError: The service refused it or failed.
+        """
+        await self._service().delete(kind, voice)
+
+    def _service(self) -> Customizing:
+        if self._opened is None:
+            from lineread.engines.dashscope.customizing import Customizing  # noqa: PLC0415 - asyncio and aiohttp
+
+            self._opened = Customizing(self._connect(), turn=self._turn)
+        return self._opened
+
+
+def _check(kind: Kind, name: str) -> Model:
+    """The model of that id, if it speaks voices made that way."""
+    model = catalogue.model(name)
+    if model.voices != FAMILIES[kind]:
+        known = ", ".join(each.id for each in catalogue.load().models.values() if each.voices == FAMILIES[kind])
+        raise ModelError(
+            f"{model.id} does not speak voices made by {_MADE_BY[kind]}.",
+            remedy=f"These do: {known}.",
+            code="model_not_custom",
+        )
+    return model
+
+
+def _speakers(kind: Kind, transport: str) -> list[Model]:
+    models = catalogue.load().models.values()
+    return [model for model in models if model.transport == transport and model.voices == FAMILIES[kind]]
+
+
+def _date(model: Model) -> str:
+    """The date that a model's id ends with."""
+    return model.id[-len("2026-01-22") :]
+
+
+def _place(base_url: str) -> str:
+    """The region in which the API keeps voices; its host where that is none of the service's."""
+    host = base_url.partition("://")[2].partition("/")[0]
+    for region in catalogue.load().regions.values():
+        if host == region.http.split("/")[2] or host.endswith(f".{region.id}{_WORKSPACES}"):
+            return region.id
+    return host

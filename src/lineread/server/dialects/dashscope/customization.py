@@ -1,0 +1,66 @@
+"""Voices of clients' own, in DashScope's words.
+
+Owns how a body that may bring a recording is read without holding up anybody, and which answer belongs to which
+question. What clients say and are told is in ``wire.customization_server``, what becomes of it in ``enrolling``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from lineread.enrolment import Clone, Design
+from lineread.wire import customization_server as wire
+from lineread.wire.body import FieldError
+from lineread.wire.customization import Deletion, Listing, Query, Remote
+
+if TYPE_CHECKING:
+    from lineread.errors import LinereadError
+    from lineread.server.enrolling import Enrolling
+    from lineread.server.sight.visit import Visit
+    from lineread.wire.customization import Asked
+    from lineread.wire.dashscope_server import Refusal
+
+#: Bytes from which on a body is read beside the event loop.
+_LARGE: Final = 1 << 16
+#: Most commas and brackets of a large body: it is large because of one string, and the texts beside it are short.
+_MOST_MARKS: Final = 20_000
+
+
+async def decoded(body: bytes) -> Asked:
+    """What a body asks for.
+
+    Raises:
+        LinereadError: It asks for nothing that can be.
+    """
+    if len(body) <= _LARGE:
+        return wire.decode(body)
+    if sum(body.count(mark) for mark in b",[{") > _MOST_MARKS:  # a second of work, for nothing
+        raise FieldError("", "invalid_json", "Send the recording as one string.", "The body has too many parts.")
+    return await asyncio.to_thread(wire.decode, body)
+
+
+async def answer(enrolling: Enrolling, visit: Visit, asked: Asked) -> bytes:
+    """Do what is asked for, and say what came of it.
+
+    Raises:
+        LinereadError: It cannot be done as asked, or not now.
+    """
+    match asked:
+        case Clone() | Design():
+            return wire.encode_made(await enrolling.make(visit, asked), request_id=visit.id)
+        case Remote(order, url):
+            return wire.encode_made(await enrolling.make(visit, order, url=url), request_id=visit.id)
+        case Listing(kind, index, size):
+            page = await enrolling.page(visit, kind, index=index, size=size)
+            return wire.encode_page(page, request_id=visit.id)
+        case Query(voice):
+            return wire.encode_found(await enrolling.find(visit, "design", voice), request_id=visit.id)
+        case Deletion(kind, voice):
+            await enrolling.delete(visit, kind, voice)
+            return wire.encode_deleted(voice, request_id=visit.id)
+
+
+def refusal(error: LinereadError, asked: Asked) -> Refusal:
+    """An error in the words of this interface, where it has its own."""
+    return wire.refusal(error, voice=asked.voice if isinstance(asked, Query | Deletion) else "")

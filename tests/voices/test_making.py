@@ -1,0 +1,303 @@
+"""From a wish to a voice that can be asked for by its name: paid for once, kept at once, spoken by the right id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from lineread import tts
+from lineread.client import Client
+from lineread.errors import LinereadError, OptionError, ServiceFailed, VoiceError
+from lineread.fields import VOICE_CLONE, VOICE_DESIGN, json_schema
+from lineread.speech import LiveRequest, Request
+from lineread.voices import making
+from lineread.voices.making import DesignWish, Made, Maker, Wanted
+from voices.studio import Service, Studio
+
+PROMPT = "A dry, low-pitched museum guide in his fifties."
+HTTP, REALTIME = "qwen3-tts-vd-2026-01-26", "qwen3-tts-vd-realtime-2026-01-15"
+CONSENT = "Ana Silva, by mail on 2026-11-20: narration"
+
+
+class Workplace:
+    """A client, its studio and its book, without a machine's voice beside."""
+
+    def __init__(self) -> None:
+        self.studio = Studio()
+        self.service = self.studio.service
+        self.client = Client(engine=self.studio, cache=False)
+        self.book = self.client.casting.book
+        self.maker = Maker(self.service, self.book)
+
+    async def design(self, name: str = "guide", prompt: str = PROMPT, **wanted: Any) -> Made:
+        return await self.maker.make(DesignWish(prompt, name, "This way.", wanted=Wanted(**wanted)))
+
+    async def spoken(self, voice: str, **fields: Any) -> str:
+        """The id that was asked to speak."""
+        await self.client.agenerate(Request("Hello.", voice, **fields))
+        return self.studio.heard[-1]
+
+
+@pytest.fixture
+def place() -> Workplace:
+    return Workplace()
+
+
+async def test_a_name_is_spoken_from_then_on(place: Workplace) -> None:
+    """A voice that was made is asked for by its name in any case, and by its id as well."""
+    made = await place.design()
+    assert made.request_id == "r-1"
+    assert made.id.target_model == HTTP
+    for name in ("guide", "GUIDE", made.id.voice):
+        assert await place.spoken(name) == made.id.voice
+    assert place.book.get("guide").last_used
+
+
+async def test_the_same_is_made_once(place: Workplace) -> None:
+    """The same name and description cost nothing the second time, and sound the same."""
+    first, second = await place.design(), await place.design()
+    assert len(place.service.orders) == 1
+    assert first.id == second.id
+    assert (first.request_id, second.request_id) == ("r-1", "")
+    assert first.preview == second.preview != b""
+
+
+async def test_a_name_that_is_taken(place: Workplace) -> None:
+    """Another voice under the same name is made only when it is to replace the first."""
+    first = await place.design()
+    with pytest.raises(OptionError, match="a voice called guide already") as error:
+        await place.design(prompt="Somebody else.")
+    assert error.value.code == "voice_name_taken"
+    assert len(place.service.orders) == 1
+    second = await place.design(prompt="Somebody else.", replace=True)
+    assert await place.spoken("guide") == second.id.voice != first.id.voice
+
+
+async def test_http_and_live(place: Workplace) -> None:
+    """A voice for both has an id for each, and each way of speaking asks for its own."""
+    made = await place.design(realtime=True)
+    ids = {each.target_model: each.voice for each in made.voice.ids}
+    assert set(ids) == {HTTP, REALTIME}
+    assert await place.spoken("guide") == ids[HTTP]
+    assert place.client.link(place.client.named(LiveRequest("guide"))).request.voice == ids[REALTIME]
+
+
+async def test_what_was_paid_for_is_kept(place: Workplace) -> None:
+    """Where the second of two ids fails, the first one is in the book, and is not made again."""
+    place.service.fails = [None, ServiceFailed("Broken.")]
+    with pytest.raises(ServiceFailed):
+        await place.design(realtime=True)
+    assert [each.target_model for each in place.book.get("guide").ids] == [HTTP]
+    await place.design(realtime=True)
+    assert [order.target_model for order in place.service.orders] == [HTTP, REALTIME, REALTIME]
+
+
+async def test_further_ids_only_where_that_was_allowed(place: Workplace) -> None:
+    """A live session with a voice that was made for HTTP says how to get the other id; or gets it, if it may."""
+    await place.design()
+    with pytest.raises(VoiceError, match=r"not made for live sessions.*voices extend guide --realtime") as error:
+        place.client.link(place.client.named(LiveRequest("guide")))
+    assert error.value.code == "voice_not_made"
+    assert len(place.service.orders) == 1
+    await place.design(extend=True)
+    link = place.client.link(place.client.named(LiveRequest("guide")))
+    assert [order.target_model for order in place.service.orders] == [HTTP, REALTIME]
+    assert link.request.voice == place.book.get("guide").ids[-1].voice
+
+
+async def test_models_that_cannot_speak_it(place: Workplace) -> None:
+    """A voice goes with the models that it was made for; another one is refused with those."""
+    made = await place.design()
+    assert await place.spoken("guide", model=HTTP) == made.id.voice
+    with pytest.raises(VoiceError, match=f"cannot speak with qwen3-tts-flash.*{HTTP}"):
+        await place.spoken("guide", model="qwen3-tts-flash")
+
+
+async def test_another_account_or_region(place: Workplace) -> None:
+    """Ids belong to an account and a region: elsewhere the voice is not to be had, and the error says so."""
+    await place.design()
+    for facts in ({"account": "b2"}, {"place": "ap-southeast-1"}):
+        vars(place.service).update(facts)
+        with pytest.raises(VoiceError, match="another account or region"):
+            await place.spoken("guide")
+
+
+async def test_a_misspelt_name(place: Workplace) -> None:
+    """The name of a voice of the book is among those that might have been meant."""
+    await place.design("narrator")
+    with pytest.raises(VoiceError, match="Did you mean narrator"):
+        await place.spoken("narator")
+
+
+async def test_an_engine_without_voices_of_ones_own(place: Workplace) -> None:
+    """It says that it has none, whether one is to be made or to speak."""
+    await place.design()
+    async with Client(engine="fake", cache=False) as client:
+        with pytest.raises(VoiceError, match="this engine has only those that it has"):
+            await client.agenerate(Request("Hello.", "guide"))
+        with pytest.raises(OptionError, match="makes no voices"):
+            await client.make(DesignWish(PROMPT, "other"))
+
+
+async def test_deleting(place: Workplace) -> None:
+    """A voice goes at the service first, and then from the book; what fails there stays in the book."""
+    made = await place.design(realtime=True)
+    place.service.fails = [ServiceFailed("Broken.")]
+    with pytest.raises(ServiceFailed):
+        await place.maker.unmake("guide")
+    assert len(place.book.get("guide").ids) == 2
+    del place.service.voices[made.id.voice]  # somebody has deleted it in the console
+    assert await place.maker.unmake("guide") is None
+    assert place.service.voices == {}
+    assert place.book.find("guide") is None
+
+
+async def test_deleting_what_belongs_elsewhere(place: Workplace) -> None:
+    """Ids of another account are neither deleted nor forgotten."""
+    await place.design()
+    elsewhere = Maker(Service(account="b2"), place.book)
+    left = await elsewhere.unmake("guide")
+    assert left is not None
+    assert len(left.ids) == 1
+    assert len(place.service.voices) == 1
+
+
+async def test_a_likeness_to_rehearse_with(place: Workplace) -> None:
+    """What the cloud makes is made on the machine as well, where that can be; where it cannot, that is a note."""
+    machine = Service(engine="builtin", place="machine", account="")
+    maker = Maker(place.service, place.book, machine)
+    made = await maker.make(DesignWish(PROMPT, "guide"))
+    assert [each.engine for each in made.voice.ids] == ["dashscope", "builtin"]
+    assert made.id.engine == "dashscope"
+    machine.fails = [ServiceFailed("No voice here.")]
+    made = await maker.make(DesignWish("Another.", "other"))
+    assert [each.engine for each in made.voice.ids] == ["dashscope"]
+    assert "No voice here." in made.notes[0]
+
+
+async def test_taking_in_what_was_made_elsewhere(place: Workplace) -> None:
+    """An id of the account gets a name; one that does not exist gets none, and a clone only with consent."""
+    await place.design()
+    (voice,) = place.service.voices
+    place.book.drop("guide", frozenset([voice]))
+    own = await place.maker.adopt(voice, "old_guide")
+    assert own.prompt == PROMPT
+    assert await place.spoken("old_guide") == voice
+    assert [each.voice for each in await place.maker.all()] == [voice]
+    for bad in ("Cherry", "qwen-tts-vd-x-voice-20261118093012345-0000"):
+        with pytest.raises(VoiceError):
+            await place.maker.adopt(bad, "new")
+    with pytest.raises(OptionError, match="consent"):
+        await place.maker.adopt(voice.replace("-vd-", "-vc-"), "new")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "x" * 17, "naïve", "../evil", "Cherry", "cherry", "Ono_Anna"])
+async def test_names_that_cannot_be(place: Workplace, name: str) -> None:
+    """Nothing is ordered for a name that the service would refuse, or that is a system voice's."""
+    with pytest.raises(OptionError):
+        await place.design(name)
+    assert place.service.orders == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "match"),
+    [
+        ({"prompt": ""}, "empty"),
+        ({"prompt": "x" * 2049}, "Shorten it to 2048"),
+        ({"preview_text": "x" * 1025}, "Shorten it to 1024"),
+        ({"language_type": "Klingon"}, "language_type"),
+        ({"wanted": Wanted(http=False)}, "made for nothing"),
+        ({"wanted": Wanted("qwen3-tts-flash")}, "does not speak such voices"),
+    ],
+)
+async def test_wishes_that_cannot_be(place: Workplace, wish: dict[str, Any], match: str) -> None:
+    """Whatever the service would refuse is refused before anything is ordered."""
+    with pytest.raises(LinereadError, match=match):
+        await place.maker.make(DesignWish(**{"prompt": PROMPT, "name": "guide", **wish}))
+    assert place.service.orders == []
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> str:
+    """Somebody's speech, by the machine's own voice."""
+    path = tmp_path / "me.wav"
+    text = (
+        "This is my own voice, as it sounds on an ordinary day. I read a few lines, so that a copy can be made of it."
+    )
+    tts.generate(text, "Ethan", engine="builtin", cache=False).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("consent", [None, "", "  "])
+def test_no_clone_without_consent(place: Workplace, sample: str, consent: str | None) -> None:
+    """Without a note of the speaker's consent nothing is sent anywhere, and the error says what is wanted."""
+    with pytest.raises(OptionError, match="only with its speaker's consent") as error:
+        tts.voice_clone(sample, "Hello.", "narrator", consent=consent, engine=place.studio, cache=False)
+    assert error.value.code == "consent_missing"
+    assert place.service.orders == []
+
+
+def test_the_normalized_calls(place: Workplace, sample: str, tmp_path: Path) -> None:
+    """Both calls give what their declarations say: the words' place and the ids, or the words as Base64."""
+    settings: dict[str, Any] = {"engine": place.studio, "cache": False, "output_dir": str(tmp_path)}
+    clone = tts.voice_clone(
+        voice_sample=sample, voice_name="narrator", text="Hello in my own voice.", consent=CONSENT, **settings
+    )
+    assert set(clone.to_dict()) == {"audio_url", "voice_id", "request_id"}
+    assert place.studio.heard[-1] == clone.voice_id
+    assert Path(clone.save(tmp_path / "hello.wav")).stat().st_size > 1000
+    kept = place.book.get("narrator")
+    assert kept.consent == CONSENT
+    assert place.book.read(kept, kept.sample)[:4] == b"RIFF"
+    heard = len(place.studio.heard)
+    design = tts.voice_design(voice_prompt=PROMPT, text="This way, please.", **settings)
+    assert design.voice_name.startswith("voice_")
+    assert len(place.studio.heard) == heard  # the preview says it already
+    again = tts.voice_design(voice_prompt=PROMPT, text="And up the stairs.", **settings)
+    assert again.voice_id == design.voice_id
+    assert len(place.studio.heard) == heard + 1
+    stream = tts.voice_design(voice_prompt=PROMPT, text="This way.", stream=True, **settings)
+    for response, call in (
+        (clone.to_dict(), VOICE_CLONE),
+        (design.to_dict(), VOICE_DESIGN),
+        (stream.to_dict(), VOICE_DESIGN),
+    ):
+        jsonschema_rs.validator_for(json_schema(call.response)).validate(response)
+
+
+async def test_the_asynchronous_calls(place: Workplace, sample: str) -> None:
+    """Their twins take the same, and give the same; a stream gives chunks as they come."""
+    settings: dict[str, Any] = {"engine": place.studio, "cache": False}
+    clone = await tts.avoice_clone(sample, None, "narrator", consent=CONSENT, **settings)
+    assert "audio_url" not in clone.to_dict()
+    with pytest.raises(OptionError, match="no words to stream"):
+        await tts.avoice_clone(sample, None, "narrator", stream=True, consent=CONSENT, **settings)
+    stream = await tts.avoice_design(PROMPT, "This way.", "guide", stream=True, **settings)
+    chunks = [chunk async for chunk in stream]  # type: ignore[union-attr]
+    assert sum(chunk.samples for chunk in chunks) > 0
+    assert place.studio.heard[-1] == stream.voice_id
+
+
+def test_the_greeting_speaks_the_language_of_the_description() -> None:
+    """A Chinese description gets a Chinese greeting, another one an English one."""
+    assert making._preview_text("沉稳的中年男声，语速偏慢。") == making.PREVIEW_TEXT_CHINESE
+    assert making._preview_text(PROMPT) == making.PREVIEW_TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("This way, please. Mind the step.", "English"),
+        ("请这边走，小心台阶。", "Chinese"),
+        ("Hier entlang bitte, und Vorsicht an der Stufe.", "German"),
+    ],
+)
+async def test_the_language_of_the_preview_is_told(place: Workplace, text: str, language: str) -> None:
+    """The service takes what it is not told for Chinese, so it is told what the preview is written in."""
+    await place.maker.make(DesignWish(PROMPT, "guide", text))
+    assert place.service.orders[-1].language == language
+    await place.maker.make(DesignWish(PROMPT + " Old.", "other", text, "Russian"))
+    assert place.service.orders[-1].language == "Russian"
