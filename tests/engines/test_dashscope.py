@@ -634,7 +634,7 @@ class TestFaults:
         engine = DashScope(Secret(KEY), base_url="http://127.0.0.1:1/api/v1")
         error = await failure(engine)
         assert (type(error), error.retryable) == (errors.Unreachable, True)
-        assert error.message == "Cannot reach 127.0.0.1."
+        assert error.message == "Cannot reach 127.0.0.1:1."
         assert "builtin" in error.remedy
         with pytest.raises(errors.Unreachable):
             await engine.reachable()
