@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import inspect
 import json
@@ -9,9 +10,11 @@ import pickle
 import re
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import lineread
 from lineread import errors
 from lineread.errors import LinereadError, Throttled
 
@@ -125,3 +128,12 @@ def test_an_error_is_one_line() -> None:
     assert str(error) == "There is no file 'a b c'. It is gone. Look for it."
     assert len("".join(traceback.format_exception_only(error)).splitlines()) == 1
     assert len(repr(error).splitlines()) == 1
+
+
+@pytest.mark.parametrize("package", ["wire", "engines/dashscope", "live", "adapters"])
+def test_remedies_are_for_every_door(package: str) -> None:
+    """What the library says of a failed call makes sense in Python as well: no option of the command line is in it."""
+    for path in (Path(lineread.__file__).parent / package).rglob("*.py"):
+        words = [node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)]
+        options = [word for word in words if isinstance(word, str) and re.search(r"(?<!\w)--[a-z]", word)]
+        assert options == [], path

@@ -28,6 +28,7 @@ _PATH: Final = "/api/v1"
 #: Engines that have no use for the service's key.
 KEYLESS: Final = frozenset({"local", "builtin", "kokoro", "espeak", "fake"})
 DEFAULT_CACHE_BYTES: Final = 2 << 30
+DEFAULT_HUB: Final = "https://huggingface.co"
 #: Most sockets that are kept ready: each is a session that the account's limit counts.
 MOST_WARM: Final = 32
 #: What config.toml may say, and the environment variable that outranks it.
@@ -37,6 +38,8 @@ VARIABLES: Final = {
     "cache_dir": "LINEREAD_CACHE_DIR",
     "cache_size": "LINEREAD_CACHE_SIZE",
     "data_dir": "LINEREAD_DATA_DIR",
+    "hub": "HF_ENDPOINT",
+    "offline": "LINEREAD_OFFLINE",
     "player": "LINEREAD_PLAYER",
     "output_dir": "OUTPUT_DIR",
     "base_url": "DASHSCOPE_HTTP_BASE_URL",
@@ -56,6 +59,10 @@ _READ: Final = (
     "XDG_STATE_HOME",
 )
 _KEY_OPTION: Final = "dashscope_api_key"
+_SWITCHES: Final = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 T = TypeVar("T")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -97,6 +104,8 @@ class Settings:
         data_dir: Where voices are kept: those of the user's own, and packs of voices for the machine.
         state_dir: Where processes share how often they have called.
         output_dir: Base of the default output directory.
+        hub: Base URL of the model hub, or its mirror, that packs of voices are fetched from.
+        offline: No pack is fetched; the cloud's engines are not held back by it.
         player: Command that plays PCM from standard input; None to look for one.
         warm: Realtime sockets that are kept ready for each model while live sessions are open.
     """
@@ -114,6 +123,8 @@ class Settings:
     state_dir: str
     output_dir: str
     player: str | None
+    hub: str = DEFAULT_HUB
+    offline: bool = False
     warm: int = 1
 
     @property
@@ -204,6 +215,8 @@ def survey(
         state_dir=_user_dir(environ, "XDG_STATE_HOME", os.path.join(".local", "state")),
         output_dir=os.path.expanduser(setting("output_dir") or "output"),
         player=setting("player"),
+        hub=attempt(lambda: _hub(setting("hub") or DEFAULT_HUB), DEFAULT_HUB),
+        offline=attempt(lambda: _switch("offline", setting("offline") or "0"), otherwise=False),
     )
     if settings.needs_key:
         no_key: tuple[Secret | None, str] = (None, "")
@@ -265,6 +278,26 @@ def parse_size(text: str, what: str = "cache_size") -> int:
         shown = shortened(text)
         raise ConfigError(f"{what} takes a size, not {shown!r}.", remedy="Write a number of bytes, or 500M, or 2G.")
     return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def _hub(url: str) -> str:
+    """A model hub's base URL, if it is one."""
+    scheme, _, host = url.strip().rstrip("/").partition("://")
+    if scheme not in ("http", "https") or not host or not url.isprintable() or " " in url.strip():
+        raise ConfigError(
+            "The model hub's address does not begin with http:// or https:// and a host.",
+            remedy=f"Set {VARIABLES['hub']} to something like {DEFAULT_HUB}, or leave it out.",
+            code="bad_hub",
+        )
+    return f"{scheme}://{host}"
+
+
+def _switch(name: str, value: str) -> bool:
+    """Whether a setting that is on or off is on."""
+    word = value.strip().lower()
+    if word not in _SWITCHES:
+        raise ConfigError(f"{name} takes 1 or 0, not {shortened(value)!r}.", remedy=f"Write {name}=1 or {name}=0.")
+    return _SWITCHES[word]
 
 
 def _secret(value: str, source: str) -> Secret:
@@ -356,7 +389,7 @@ def _config_file(environ: Mapping[str, str]) -> dict[str, str]:
         if name not in VARIABLES:
             hint = catalogue.suggestion(name, VARIABLES, f"It may set {', '.join(VARIABLES)}.")
             raise ConfigError(f"{path} sets {shortened(name)!r}, which is no setting.", remedy=hint)
-        if not isinstance(value, str | int) or isinstance(value, bool):
+        if not isinstance(value, str | int) or (isinstance(value, bool) and name != "offline"):
             raise ConfigError(f"{path}: {name} must be a string.", remedy=f'Write {name} = "...".')
     return {name: str(value) for name, value in facts.items()}
 

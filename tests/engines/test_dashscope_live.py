@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import soundfile
 from lineread import catalogue, errors
 from lineread.config import Secret
 from lineread.engines.base import Quota
-from lineread.engines.dashscope import DashScope, Timeouts, link, socket
+from lineread.engines.dashscope import DashScope, Timeouts, http, link, socket
 from lineread.engines.dashscope.link import RealtimeLink
 from lineread.errors import SpeechCut
 from lineread.speech import Chunk, LiveRequest
@@ -178,6 +179,21 @@ class TestSpeaking:
             await live.write("Two.")
             await live.end()
             assert pcm(await hear(live)) == tone("One.") + tone("Two.")
+
+    async def test_a_clear_after_the_end(self, service: Realtime, engine: DashScope) -> None:
+        """It is no mistake: what the service has not begun to speak is taken back."""
+
+        async def forget(talk: loopback.Session) -> None:
+            await talk.say("input_text_buffer.cleared")
+            await talk.say("session.finished")
+
+        service.script(loopback.until("input_text_buffer.clear", forget))
+        async with session(engine) as live:
+            await live.write("Never this")
+            await live.end()
+            await live.clear()
+            assert await hear(live) == []
+            await live.clear()
 
     async def test_a_cancel_is_silence(self, service: Realtime, engine: DashScope) -> None:
         """After a cancel nothing of the old text comes; new text goes to a fresh socket, the old one is told so."""
@@ -363,9 +379,34 @@ class TestFaults:
         assert KEY not in repr(caught.value)
 
     async def test_nobody_there(self) -> None:
-        """No server at all, or one that says nothing, is told within the deadline."""
+        """No server at all is told at once, with its port, and with what is to be looked at for such an address."""
         engine = DashScope(Secret(KEY), base_url="http://127.0.0.1:1/api/v1", timeouts=BRISK)
-        with pytest.raises(errors.Unreachable):
+        with pytest.raises(errors.Unreachable) as caught:
+            await session(engine).open()
+        assert caught.value.message == "Cannot reach 127.0.0.1:1."
+        assert "base URL" in caught.value.remedy
+        assert "region" not in caught.value.remedy
+        assert "region" in http.reaching("dashscope.aliyuncs.com")
+        await engine.aclose()
+
+    async def test_a_server_says_why_in_a_header(self, service: Realtime, engine: DashScope) -> None:
+        """A lineread server's own words are told whole, without the key, and with nothing that it did not say."""
+        own = {"message": "x" * 600 + KEY, "remedy": "Ask for more.", "retryable": False}
+        said = json.dumps({"code": "Throttling.RateQuota", "lineread": own})
+        service.script(loopback.refuse(429, {"x-lineread-error": said}))
+        with pytest.raises(errors.QuotaExceeded) as caught:
+            await session(engine).open()
+        assert str(caught.value) == "x" * 600 + "*** Ask for more."
+        assert not caught.value.retryable
+
+    async def test_a_short_key_is_no_reason_to_hide_letters(self, service: Realtime) -> None:
+        """Servers without keys of their own take any: one of a letter is not looked for in what they say."""
+        service.key = "x"
+        own = {"message": "The text is of no use.", "remedy": "", "retryable": False}
+        said = json.dumps({"code": "invalid_value", "lineread": own})
+        service.script(loopback.refuse(400, {"x-lineread-error": said}))
+        engine = DashScope(Secret("x"), base_url=service.base_url, timeouts=BRISK, warm=0)
+        with pytest.raises(errors.Refused, match="The text is of no use"):
             await session(engine).open()
         await engine.aclose()
 

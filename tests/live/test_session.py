@@ -248,6 +248,32 @@ async def test_text_that_cannot_be_spoken_is_its_writers_matter() -> None:
     assert session.heard().text.strip() == "Then English again."
 
 
+async def test_text_that_cannot_be_spoken_is_named_by_its_place() -> None:
+    """The character that an error names counts in all that was written, and not in a piece of it."""
+    async with Client(engine="builtin", cache=False).live(LiveRequest("Cherry")) as session:
+        await session.write("Good. ")
+        with pytest.raises(TextError, match="first at character 7") as caught:
+            for token in ("你好，世界。 ", "Then more. "):
+                await session.write(token)
+        assert caught.value.place == 6
+        assert caught.value.code == "language_unsupported"
+
+
+async def test_a_clear_after_the_end() -> None:
+    """What nobody has begun to speak is dropped then as before, and the chunks come to their end."""
+    engine = Fake(otherwise=Act(delay=0.001))
+    async with live(engine) as session:
+        text = " ".join(f"Sentence {number} of many." for number in range(1, 61))
+        await session.write(text)
+        await session.end()
+        await session.clear()
+        chunks = [chunk async for chunk in session]
+        await session.clear()
+    assert 0 < len(engine.calls) < 30
+    assert chunks[-1].final
+    assert session.heard().text.strip().split() == text.split()[: 4 * len(engine.calls)]
+
+
 @pytest.mark.parametrize(
     ("request_", "error"),
     [

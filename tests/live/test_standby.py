@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from lineread import tts
 from lineread.client import Client
 from lineread.engines.base import Turn
 from lineread.engines.fake import Act, Fake
@@ -161,13 +160,14 @@ async def test_the_backup_is_a_session_like_any_other() -> None:
 
 
 def test_the_cloud_is_not_to_be_reached() -> None:
-    """So it is with the real engine: neither the normalized call nor the session fails."""
-    settings = {"engine": "dashscope", "api_key": "sk-of-a-test", "base_url": "http://127.0.0.1:1", "fallback": "fake"}
-    said = tts.realtime(TALK, "Cherry", **settings)  # type: ignore[arg-type]
-    assert said.tally.engine == "fake"
-    assert "127.0.0.1" in said.tally.fallback_reason
-    with tts.live("Cherry", **settings) as session:  # type: ignore[arg-type]
+    """So it is with the real engine, for threads as well."""
+    where = {"api_key": "sk-of-a-test", "base_url": "http://127.0.0.1:1"}
+    with (
+        Client(engine="dashscope", fallback="fake", **where) as client,
+        client.live(LiveRequest("Cherry")) as session,
+    ):
         session.write("Hello.")
         session.end()
         assert sum(chunk.samples for chunk in session) > 0
-    assert session.tally.fallback_reason
+        assert session.tally.engine == "fake"
+        assert "127.0.0.1" in session.tally.fallback_reason

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineread import Request, catalogue, errors
+from lineread.client import Client
 from lineread.engines.fake import SECONDS_PER_CHARACTER, Act, Fake
 from lineread.errors import Refused, ServiceFailed
 from lineread.fields import REALTIME
@@ -32,9 +33,10 @@ from lineread.live.local import Local
 from lineread.server.access import keys
 from lineread.server.dialects import realtime
 from lineread.server.sessions import Sitting
+from lineread.speech import LiveRequest
 from lineread.wire.realtime.answerer import Answerer
 from lineread.wire.realtime.machine import EMPTY_COMMIT, LATE_UPDATE, NO_MORE_TEXT, TABLE
-from server.gateway import gateway, until
+from server.gateway import Gateway, gateway, until
 from server.talking import MODEL, PATH, Talk, handshake, sound, talking
 
 KEY = "lineread_0123456789-0123456789"
@@ -249,7 +251,7 @@ async def test_every_setting_reaches_the_engine(tmp_path: Path) -> None:
         await talk.append("Hello.")
         await talk.finish()
         assert not talk.errors
-        said = next(request for request in engine.asked if request.text == "Hello.")
+        said = [request for request in engine.asked if request.text == "Hello."][-1]
         assert (said.voice.lower(), said.language_type.lower()) == ("ethan", "english")
         assert (said.rate, said.pitch, said.volume, said.instruction) == (1.25, 0.8, 70, "Warm and calm.")
         assert said.model == MODEL
@@ -349,15 +351,14 @@ async def test_a_message_that_is_too_long(tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", ["fake", "builtin"])
 @pytest.mark.parametrize("model", ["gpt-4", "cosyvoice-v3-flash", "qwen3-tts-flash", "a" * 3000, "<script>"])
 async def test_a_model_that_the_server_has_not(engine: str, model: str, tmp_path: Path) -> None:
-    """The session opens, as the service's does; the first thing that is asked of it says what is wrong, in words."""
+    """The session opens, as the service's does; an error says at once what is wrong, and again to each text."""
+    unknown = engine == "builtin" and model not in catalogue.load().models
     async with gateway(tmp_path, engine) as server, talking(server, query=f"?model={model}") as talk:
-        await talk.until("session.created")
-        await talk.update(voice="Cherry")
-        event = await talk.until(lambda event: event["type"] in ("error", "session.updated"))
-        if engine == "builtin" and model not in catalogue.load().models:
-            assert event["type"] == "error"
+        await talk.cancel()  # nothing is asked of it yet
+        await talk.append("Hello." if unknown else "")
         await talk.finish()
-        assert talk.types[-1] == "session.finished"
+        assert talk.types == ["session.created", *["error"] * (2 * unknown), "session.finished"]
+        assert all("model" in error["message"] for error in talk.errors)
 
 
 async def test_without_a_model_in_the_query(tmp_path: Path) -> None:
@@ -430,7 +431,7 @@ async def test_cancel_drops_sound_that_a_slow_client_has_not_taken(tmp_path: Pat
     text = "A sentence which is rather long, so that it makes a good deal of sound for each of its words. "
     async with gateway(tmp_path, engine) as server, talking(server) as talk:
         await talk.append(text * 50)
-        await until(lambda: server.visits[0].seconds > 60)  # nobody reads: the voice goes on till there is no room
+        await until(lambda: server.visits[0].seconds > 20)  # nobody reads: the voice goes on till there is no room
         await talk.cancel()
         await talk.finish()
         assert talk.of("response.done")[0]["response"]["status"] == "incomplete"
@@ -455,6 +456,19 @@ async def test_clear_drops_what_nobody_has_begun_to_speak(tmp_path: Path) -> Non
         assert [call.text for call in engine.calls] == ["Say this."]
 
 
+async def test_clear_after_the_finish(tmp_path: Path) -> None:
+    """It has its effect and its answer, and no error: what nobody has begun to speak is not spoken."""
+    engine = Fake(otherwise=Act(delay=0.005))
+    async with gateway(tmp_path, engine) as server, talking(server) as talk:
+        await talk.append("".join(f"Sentence {number} of many. " for number in range(60)))
+        await talk.send("session.finish")
+        await talk.clear()
+        await talk.until("session.finished")
+        assert talk.types.count("input_text_buffer.cleared") == 1
+        assert not talk.errors
+        assert len(engine.calls) < 30
+
+
 # --- who comes in -------------------------------------------------------------------------------------------------
 
 
@@ -466,8 +480,10 @@ async def test_what_is_no_handshake(tmp_path: Path) -> None:
             assert response.status == 426
             assert "ws://" in body["message"]
         async with server.http.get(server.url + "/api-ws/v1/inference") as response:
-            assert response.status == 400
+            assert response.status == 404
             assert "realtime" in (await response.json())["message"]
+        async with server.http.get(server.url + PATH + "x") as response:
+            assert response.status == 404
         assert (await handshake(server, **{"Sec-WebSocket-Version": "12"}))[0] == 426
         assert server.visits[0].route == "realtime.session"
 
@@ -909,6 +925,97 @@ async def test_a_session_that_does_not_end_is_cut_after_the_grace(tmp_path: Path
             await stopping
         await until(lambda: engine.running == 0)
         assert (server.visits[0].status, server.visits[0].code) == (101, "leaving")
+
+
+async def test_a_slow_client_is_told_that_the_server_stops(tmp_path: Path) -> None:
+    """The server waits no longer for it; the reason and the close stand behind what it has not read yet."""
+    engine = Fake(otherwise=Act())
+    async with gateway(tmp_path, engine, grace=0.2) as server:
+        reader, writer = await _raw(server.url)
+        for _ in range(20):
+            text = json.dumps({"type": "input_text_buffer.append", "text": "A sentence that is rather long. " * 200})
+            writer.write(_frame(text))
+        await until(lambda: server.visits and server.visits[0].seconds > 20)  # there is no more room for its sound
+        async with asyncio.timeout(5):
+            await server.stop()
+        async with asyncio.timeout(10):
+            rest = await reader.read()
+        assert b"about to stop" in rest
+        assert rest[-4:] == b"\x88\x02" + (1001).to_bytes(2)
+        assert server.visits[0].code == "leaving"
+        writer.transport.abort()
+
+
+# --- lineread at both ends ----------------------------------------------------------------------------------------
+
+
+def caller(server: Gateway, key: str = KEY) -> Client:
+    """The library, that speaks through the server."""
+    return Client(engine="dashscope", api_key=key, base_url=f"{server.url}/api/v1", cache=False)
+
+
+async def test_a_session_that_was_closed_for_idleness_goes_on(tmp_path: Path) -> None:
+    """Its client is told nothing of it: the next text opens another one, and is heard."""
+    async with (
+        gateway(tmp_path, session_idle=0.6) as server,
+        caller(server) as client,
+        client.live(LiveRequest("Cherry")) as session,
+    ):
+        await session.write("Hello there. ")
+        assert (await anext(session)).pcm
+        await until(lambda: any(visit.code == "session_idle" and visit.seconds for visit in server.visits))
+        await session.write("Still here.")
+        await session.end()
+        assert [chunk async for chunk in session]
+        assert session.heard().text == "Hello there. Still here."
+
+
+async def test_why_a_handshake_is_refused(tmp_path: Path) -> None:
+    """The server's own reason reaches the library's caller, whole, with no advice about the cloud."""
+    async with gateway(tmp_path, key_file=key_file(tmp_path, "sessions = 1")) as server:
+        async with caller(server) as client, client.live(LiveRequest("Cherry")):
+            with pytest.raises(errors.Throttled) as throttled:
+                await client.live(LiveRequest("Cherry")).__aenter__()
+        assert throttled.value.message == "This key may have 1 session at the same time."
+        assert throttled.value.retryable
+        assert throttled.value.retry_after == 1
+        async with caller(server, "sk-of-somebody-else") as client:
+            with pytest.raises(errors.Unauthorized) as refused:
+                await client.live(LiveRequest("Cherry")).__aenter__()
+        assert "DASHSCOPE_API_KEY" not in str(refused.value)
+        assert "key" in refused.value.message
+        assert "HTTP" not in str(refused.value)
+
+
+async def test_a_day_that_is_used_up(tmp_path: Path) -> None:
+    """It is told whole, and not tried again."""
+    async with (
+        gateway(tmp_path, key_file=key_file(tmp_path, "characters_per_day = 50")) as server,
+        caller(server) as client,
+    ):
+        with pytest.raises(errors.QuotaExceeded) as caught:
+            async with client.live(LiveRequest("Cherry")) as session:
+                await session.write("0123456789" * 6 + ". ")
+                await session.end()
+                async for _ in session:
+                    pass
+        said = "This key may have 50 characters spoken a day, and the text has 62."
+        assert str(caught.value) == f"{said} Send less, or ask whoever runs the server for more."
+        assert not caught.value.retryable
+        assert sum(visit.route == "realtime.session" for visit in server.visits) <= 2  # one of them was kept ready
+
+
+async def test_a_language_that_the_server_does_not_speak(tmp_path: Path) -> None:
+    """The remedy is the server's, to its last word."""
+    async with gateway(tmp_path, "builtin") as server, caller(server) as client:
+        with pytest.raises(errors.Refused) as caught:
+            async with client.live(LiveRequest("Cherry")) as session:
+                await session.write("你好，世界。 ")
+                await session.end()
+                async for _ in session:
+                    pass
+        assert str(caught.value).endswith("with which Qwen speaks the others.")
+        assert "DASHSCOPE_API_KEY" not in str(caught.value)
 
 
 # --- what is seen -------------------------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ def test_mislabelled() -> None:
         (b"no sound at all" * 99, "sample_unreadable"),
         (bytes(sample.MOST_BYTES + 1), "sample_too_large"),
         (file(np.tile(VOICE, 6)), "sample_too_long"),
+        (file(np.tile(VOICE, 6)[: int(60.5 * RATE)]), "sample_too_long"),
         (file(VOICE[: 2 * RATE]), "sample_too_short"),
         (file(talk(9, pause=1.0, phrase=1.5)), "sample_too_short"),
         (file(soxr.resample(VOICE, RATE, 8_000), 8_000), "sample_rate_too_low"),
@@ -160,6 +161,8 @@ def test_waveform() -> None:
     assert line.isascii()
     assert facts.startswith("10.0 s, ")
     assert "pitch 12" in facts
+    assert "noise" in facts
+    assert "noise" not in check(file(talk(5, pause=0))).facts
     assert len(shown.waveform(10_000)) == 240
 
 

@@ -147,18 +147,20 @@ def _engine(name: str, settings: Settings) -> Finding:
     if name == DashScope.name and not settings.needs_key:
         return Finding(what, NOTE, "speaks with a key, and none was looked for")
     try:
-        engine = registry.create(name, settings)
-        if not isinstance(engine, _FREE):
-            ready = "has a key" if name == DashScope.name else "is set up"
-            return Finding(what, GOOD, f"{ready}; try it: lineread say -e {name} --no-cache 'Hello.'")
-        duration = _sync.run(_spoken(engine, Request("Hello there.", "Cherry")))
+        return Finding(what, GOOD, _ability(registry.create(name, settings)))
     except LinereadError as error:
         return Finding(what, NOTE if name in _MAY_BE_MISSING else BAD, error.message, error.remedy)
     except Exception as error:  # noqa: BLE001 - whatever is the matter with one, the rest is told as well
         return Finding(what, BAD, f"fails with {type(error).__name__}", "Install again what brings it.")
-    if isinstance(engine, Local):
-        return Finding(what, GOOD, f"speaks {_languages(engine)}")
-    return Finding(what, GOOD, f"speaks ({duration:.1f} s of sound for two words)")
+
+
+def _ability(engine: Engine) -> str:
+    """What an engine can do, as far as it costs nothing to find out."""
+    if not isinstance(engine, _FREE):
+        ready = "has a key" if engine.name == DashScope.name else "is set up"
+        return f"{ready}; try it: lineread say -e {engine.name} --no-cache 'Hello.'"
+    duration = _sync.run(_spoken(engine, Request("Hello there.", "Cherry")))
+    return f"speaks {_languages(engine)}" if isinstance(engine, Local) else f"speaks ({duration:.1f} s for two words)"
 
 
 def _languages(engine: Local) -> str:

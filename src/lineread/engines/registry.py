@@ -23,6 +23,7 @@ OWN: Final = {
     "dashscope": "lineread.engines.dashscope:DashScope",
     "local": "lineread.engines.local:Local",
     "builtin": "lineread.engines.builtin:Builtin",
+    "kokoro": "lineread.engines.kokoro:Kokoro",
     "espeak": "lineread.engines.espeak:Espeak",
     "fake": "lineread.engines.fake:Fake",
 }

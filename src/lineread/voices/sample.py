@@ -21,6 +21,7 @@ background all the time, whether noise was taken out between the words and staye
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -141,18 +142,17 @@ class Sample:
 
     @property
     def facts(self) -> str:
-        """One line on length, speech, pitch, level and noise."""
+        """One line on length, speech, pitch and level, and on noise where it can be told."""
         traits = self.traits
-        noise = traits.level - traits.noise
-        return ", ".join(
-            (
-                f"{self.seconds:.1f} s",
-                f"{traits.speech:.1f} s of speech",
-                f"pitch {traits.pitch:.0f} Hz",
-                f"level {traits.level:.0f} dB",
-                f"noise {noise:.0f} dB below it",
-            )
-        )
+        facts = [
+            f"{self.seconds:.1f} s",
+            f"{traits.speech:.1f} s of speech",
+            f"pitch {traits.pitch:.0f} Hz",
+            f"level {traits.level:.0f} dB",
+        ]
+        if _has_pauses(traits):
+            facts.append(f"noise {traits.level - traits.noise:.0f} dB below it")
+        return ", ".join(facts)
 
 
 def load(source: str | os.PathLike[str] | bytes) -> Sample:
@@ -279,7 +279,7 @@ def _clean(recording: Recording, measured: Traits) -> Iterator[str]:
     if measured.clipped > _CLIPPED[0]:
         yield f"{measured.clipped:.1%} of the speech is cut off: it was recorded too loud."
     above = measured.level - measured.noise
-    if measured.seconds - measured.speech >= _PAUSES:
+    if _has_pauses(measured):
         if above < _NOISE[1]:
             message = f"The speech in the sample is only {above:.0f} dB louder than the noise."
             raise _unfit(message, code="sample_noisy")
@@ -290,6 +290,11 @@ def _clean(recording: Recording, measured: Traits) -> Iterator[str]:
     highest = company.highest(recording)
     if highest < _TELEPHONE:
         yield f"There is nothing above {highest / 1000:.1f} kHz, as on a telephone; so will the voice sound."
+
+
+def _has_pauses(measured: Traits) -> bool:
+    """Whether there is enough between the words to tell noise by."""
+    return measured.seconds - measured.speech >= _PAUSES
 
 
 def _alone(recording: Recording, tones: float) -> Iterator[str]:
@@ -366,7 +371,7 @@ def _can_show(text: str, encoding: str | None) -> bool:
 
 def _mark(peak: float, most: int) -> int:
     """The number of the mark for a peak. Roots of peaks are shown: speech would hardly be seen beside its vowels."""
-    return min(round(peak**0.5 * most), most)
+    return min(round(math.sqrt(peak) * most), most)
 
 
 async def _fetched(url: str) -> tuple[bytes, str | None]:

@@ -374,7 +374,7 @@ _TABLE: Final = (
     _Row(
         Unauthorized,
         "This account may not use the model yet",
-        "Open the model in the Model Studio console, or choose another with --model.",
+        "Open the model in the Model Studio console, or choose another one.",
         codes=("Unpurchased",),
         code="model_not_opened",
     ),
@@ -451,7 +451,7 @@ _TABLE: Final = (
     _Row(
         Refused,
         "The service does not have this model",
-        "Choose another with --model (`lineread models` lists them); some exist in one region only.",
+        "Choose another model (`lineread models` lists them); some exist in one region only.",
         codes=("ModelNotFound",),
         says=("model not exist", "model does not exist", "model can not be found"),
         code="unknown_model",
@@ -466,7 +466,7 @@ _TABLE: Final = (
     _Row(
         Refused,
         "The service does not have this voice for this model",
-        "Choose another with --voice (`lineread voices` lists them); a custom voice works only with its own model.",
+        "Choose another voice (`lineread voices` lists them); a custom voice works only with its own model.",
         codes=("VoiceNotFound",),
         says=("invalid voice", "the requested voice", "audio.voice"),
         code="unknown_voice",

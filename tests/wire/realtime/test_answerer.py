@@ -25,10 +25,12 @@ from hypothesis import strategies as st
 
 from lineread.errors import (
     EngineError,
+    Leaving,
     LimitReached,
     LinereadError,
     ModelError,
     OptionError,
+    QuotaExceeded,
     Throttled,
     Unauthorized,
     VoiceError,
@@ -437,9 +439,31 @@ def test_text_that_is_too_much_is_refused() -> None:
         taken.append(text)
 
     answerer = opened(update(mode="commit"), append("Hi. "), take=take)
-    assert error_of(answerer.receive(append("More.")))["type"] == "invalid_request_error"
+    assert error_of(answerer.receive(append("More.")))["type"] == "insufficient_quota"
     assert answerer.receive(COMMIT)[1:] == [Write("Hi. "), Commit()]
     assert taken == ["Hi. "]
+
+
+def test_a_model_that_is_not_to_be_had() -> None:
+    """It is told once at the beginning, and with each text that is refused for it; other settings wait for theirs."""
+
+    def refuse(request: LiveRequest) -> LiveRequest:
+        raise (ModelError if request.model == "nope" else VoiceError)("No.")
+
+    answerer = answering(replace(DEFAULTS, model="nope"), check=refuse)
+    assert kinds([*answerer.open()]) == ["session.created", "error"]
+    assert kinds(answerer.receive(append("One."))) == ["error"]
+    assert kinds(answerer.receive(FINISH)) == ["session.finished"]
+    assert kinds([*answering(check=refuse).open()]) == ["session.created"]
+
+
+def test_facts_that_come_after_their_sound_move_no_text() -> None:
+    """A chunk that brings nothing but facts adds nothing to the text that the next sound is said to speak."""
+    answerer = opened(append("One. Two."))
+    answerer.speak(chunk((0, 4)), b"ab")
+    assert answerer.speak(chunk((0, 4), seconds=0), b"") == []
+    (delta,) = answerer.speak(chunk((5, 9)), b"ab")
+    assert delta["text_span"] == [5, 9]
 
 
 def test_text_that_the_link_refuses_is_told() -> None:
@@ -502,7 +526,9 @@ def test_a_cancelled_response_closes_as_incomplete() -> None:
         (Throttled("Slow down.", kind="capacity"), "ModelServingError", "server_error"),
         (Unauthorized("The key sk-1 is wrong.", remedy="Set DASHSCOPE_API_KEY."), "InternalError", "server_error"),
         (EngineError("It did not speak."), "InternalError", "server_error"),
-        (LimitReached("Enough."), "Throttling.AllocationQuota", "invalid_request_error"),
+        (LimitReached("Enough."), "Throttling.AllocationQuota", "insufficient_quota"),
+        (QuotaExceeded("In debt.", code="account_in_debt"), "Arrearage", "insufficient_quota"),
+        (Leaving("It stops."), "ModelUnavailable", "invalid_request_error"),
         (OptionError("This speaks no Thai."), "invalid_value", "invalid_request_error"),
         (ModelError("No such model."), "invalid_value", "invalid_request_error"),
         (LinereadError("Odd."), "InternalError", "server_error"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import math
 import re
 from collections import deque
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from lineread import errors
 from lineread.audio.container import PcmReader, wav
 from lineread.errors import SpeechCut
+from lineread.live.heard import Hearing
 from lineread.speech import Chunk, Facts, LiveRequest, billed_characters
 from lineread.wire.realtime.caller import LOSS_WAIT, LOSSES, Caller, closing
 from lineread.wire.realtime.leg import Event
@@ -643,6 +645,39 @@ class TestWhichTextWasSpoken:
         session.lost(GONE)
         assert [event.get("text") for event in session.begin()[1:]] == [" Seven."]
 
+    @pytest.mark.parametrize("mode", ["server_commit", "commit"])
+    def test_a_clear_after_the_end(self, mode: str) -> None:
+        """Text that nobody has begun is taken back; where the writer commits, the end was the commit of all of it."""
+        session = caller(mode)
+        begun(session, "One. Two.")
+        session.end()
+        assert [event["type"] for event in session.clear()] == ["input_text_buffer.clear"] * (mode == "server_commit")
+        session.receive({"type": "input_text_buffer.cleared"})
+        assert session.wanted == (mode == "commit")
+        session.receive({"type": "session.finished"})
+        assert session.finished
+
+    def test_a_clear_after_the_end_between_two_sockets(self) -> None:
+        """There is nothing left to say, so none is made."""
+        session = caller()
+        begun(session, "One. Two.")
+        session.end()
+        session.lost(GONE)
+        assert session.clear() == []
+        assert session.finished
+
+    def test_a_clear_that_comes_too_late(self) -> None:
+        """A service that takes no clear after the finish speaks the text, and that is that."""
+        session = caller()
+        begun(session, "One.")
+        session.end()
+        session.clear()
+        late = {"type": "error", "error": {"code": "invalid_value", "message": "finishing"}}
+        for event in [late, delta(pcm_of("One.")), done(characters=4), {"type": "session.finished"}]:
+            session.receive(event)
+        assert session.finished
+        assert heard(drain(session)) == "One."
+
     def test_a_cancel_drops_what_waits(self) -> None:
         """Sound that nobody has taken is gone with a cancel, also where nothing is left to be spoken."""
         session = self.one_spoken("One.", "One.", characters=4)
@@ -682,6 +717,40 @@ class TestDelivery:
         session.lost(GONE)
         assert [event.get("text") for event in session.begin()] == [None, "Two."]
 
+    @pytest.mark.parametrize("lead", [0.0, 9.0])
+    def test_what_was_spoken_whole_was_heard_whole(self, lead: float) -> None:
+        """What an error says to be spoken is what ``heard`` has, also where the response was broken off after it."""
+        session, hearing = caller(), Hearing()
+        begun(session, text := "Hello there. Never this.")
+        hearing.wrote(text)
+        chunks = []
+        for event in [
+            delta(pcm_of("Hello"), text_span=[0, 12]),
+            delta(pcm_of(" there."), text_span=[0, 12]),
+            delta(pcm_of("Nev"), text_span=[13, 24]),
+        ]:
+            session.receive(event)
+            chunks += drain(session, lead) if event["text_span"] == [0, 12] else []
+        with pytest.raises(errors.Unauthorized, match=r"up to character 12 "):
+            session.lost(errors.Unauthorized("No."))
+        chunks += drain(session, 9.0)
+        for chunk in chunks:
+            hearing.delivered(chunk)
+        assert hearing.at(math.inf)[:2] == ("Hello there.", 12)
+        assert sum(chunk.facts.characters for chunk in chunks if chunk.facts) == 12
+
+    def test_the_facts_of_segments_add_up_to_those_of_their_response(self) -> None:
+        """Each segment that is known has its own, and only the last one ends the response."""
+        session = caller()
+        begun(session, "One. Two. Three.")
+        for at, text in ((0, "One."), (5, "Two."), (10, "Three.")):
+            session.receive(delta(pcm_of(text), text_span=[at, at + len(text)]))
+        for event in [{"type": "response.audio.done"}, done(characters=14)]:
+            session.receive(event)
+        chunks = [chunk for chunk in drain(session, 9.0) if chunk.facts]
+        assert [chunk.facts.characters for chunk in chunks if chunk.facts] == [4, 4, 6]
+        assert [chunk.final for chunk in chunks] == [False, False, True]
+
     def test_too_much_is_not_held_back(self) -> None:
         """More than half a minute of an unfinished response is given to anybody."""
         session = caller()
@@ -695,7 +764,9 @@ class TestDelivery:
         session = caller()
         begun(session, "One. Two.")
         waits = [session.lost(GONE) for _ in range(LOSSES)]
-        assert waits == sorted(set(waits))
+        assert waits == sorted(waits)
+        assert max(waits) == 2
+        assert 9 < sum(waits) < 11  # seconds: a server that is started anew needs some
         session.begin()
         for event in [{"type": "session.updated"}, delta(pcm_of("One.")), done(characters=4)]:
             session.receive(event)
@@ -703,6 +774,17 @@ class TestDelivery:
             session.lost(GONE)
         with pytest.raises(errors.Unreachable):
             session.lost(GONE)
+
+    def test_deadlines_that_pass_try_patience_sooner(self) -> None:
+        """A service that is silent each time has been waited for already: it is given up after fewer sockets."""
+        session = caller()
+        begun(session, "One.")
+        tries = 0
+        with pytest.raises(errors.TimedOut):
+            while True:
+                session.lost(errors.TimedOut("Silence.", retryable=True))
+                tries += 1
+        assert tries == LOSSES // 2
 
     def test_nothing_to_say_needs_no_socket(self) -> None:
         """A socket that is lost after all was spoken is not missed, until there is text again."""

@@ -10,6 +10,7 @@
   lineread voices delete guide
   lineread voices remote                               what the service keeps, in the book or not
   lineread voices export cast.zip; lineread voices import cast.zip
+  lineread voices install kokoro                       54 voices in eight languages for this machine, 121 MB
 
 A voice of your own is spoken by its name from then on: lineread say -v narrator "...". --json prints one document; for
 list, --json prints one array of objects: id, name, gender, age, description, dialect, stand_in, kind, models. Those of
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineread.cli.voices import keeping, listing, making
+from lineread.cli.voices import installing, keeping, listing, making
 
 if TYPE_CHECKING:
     import argparse
@@ -41,6 +42,7 @@ _ACTIONS: dict[str, Action] = {
     "add": ("take a voice that was made elsewhere into the voice book", keeping.configure_add, keeping.run_add),
     "export": ("write voices of your own into one file", keeping.configure_export, keeping.run_export),
     "import": ("take voices in from such a file", keeping.configure_import, keeping.run_import),
+    "install": ("put a pack of voices on this machine", installing.configure_install, installing.run_install),
 }
 
 

@@ -122,7 +122,7 @@ class DashScope(Engine):
         if settings.key is None:
             raise KeyMissing(
                 "There is no DashScope key.",
-                remedy="Set DASHSCOPE_API_KEY, or write it into .env; --engine builtin speaks without a key.",
+                remedy="Set DASHSCOPE_API_KEY, or write it into .env; the builtin engine speaks without a key.",
             )
         return cls(settings.key, base_url=settings.base_url, workspace=settings.workspace, warm=settings.warm)
 

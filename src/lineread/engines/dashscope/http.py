@@ -56,9 +56,9 @@ OWN_HOSTS: Final = ".aliyuncs.com"
 #: A shorter text, or key, may well occur in an error by chance.
 HIDEABLE: Final = 8
 
-_NETWORK: Final = "Check the network, the proxy (HTTPS_PROXY) and the region; --engine builtin needs no network."
+_NETWORK: Final = "Check the network, the proxy (HTTPS_PROXY) and the region; the builtin engine needs no network."
 #: The same, where the host is not the service's own.
-_ELSEWHERE: Final = "Check the base URL, and that a server listens there; --engine builtin needs none."
+_ELSEWHERE: Final = "Check the base URL, and that a server listens there; the builtin engine needs none."
 _CERTIFICATES: Final = (
     "Check the computer's clock; behind a proxy that inspects TLS, point SSL_CERT_FILE at its certificate."
 )

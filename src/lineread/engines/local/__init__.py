@@ -124,7 +124,7 @@ class Local(Engine):
             return self._alone(request).limits(request)
         limits = [self._member(name).limits(request) for name in set(route.speakers.values())]
         return Limits(
-            min(each.characters for each in limits),
+            max(each.characters for each in limits),  # each speaks longer ones, too
             by_sentence=True,  # no shorter beginning: a clause alone may look like another language
             concurrency=min(each.concurrency for each in limits),
         )

@@ -29,6 +29,7 @@ from lineread.audio.codec import PLAIN
 from lineread.errors import HttpError, Leaving, LinereadError, MalformedRequest, NotServed, RequestError, TurnedAway
 from lineread.server.sight.visit import visit_of
 from lineread.server.sound.encoding import Encoding
+from lineread.server.transport import connection
 from lineread.speech import LiveRequest
 from lineread.wire.dashscope_server import error_header
 from lineread.wire.realtime.answerer import Answerer, Cancel, Clear, Commit, End, SetUp, Write
@@ -56,6 +57,8 @@ _MOST_WAITING: Final = 100
 _MOST_REPLIES: Final = 1_000
 #: Most steps that wait to be taken before no more messages are read.
 _MOST_STEPS: Final = 10_000
+#: Bytes that the system holds of what a client has no room for. There is room beyond them, for the words at the end.
+_MOST_UNSENT: Final = 16 << 10
 #: Seconds that a client gets to close a finished session before we do.
 _GRACE: Final = 1.0
 #: Seconds that a client gets to take a close that it has not asked for. A server that stops waits a little longer.
@@ -87,7 +90,7 @@ class Realtime:
 
     async def session(self, http: web.Request) -> web.StreamResponse:
         """One session, from the handshake to the close."""
-        # What waits, waits in the outbox, where it can be taken back: the connection's own buffers hold next to nothing.
+        # What waits, waits in the outbox, where it can be taken back: below it is next to nothing.
         socket = web.WebSocketResponse(max_msg_size=LONGEST_MESSAGE, timeout=_GRACE, compress=False, writer_limit=0)
         if not socket.can_prepare(http).ok:
             raise HttpError(
@@ -100,8 +103,8 @@ class Realtime:
         async with self._sessions.take(visit_of(http)) as sitting:
             await socket.prepare(http)
             if http.transport is not None:
-                http.transport.set_write_buffer_limits(0)
-            conversation = _Conversation(socket, sitting, LiveRequest(_VOICE, model=model), self._desk)
+                connection.hold_back(http.transport, _MOST_UNSENT)
+            conversation = _Conversation(http, socket, sitting, LiveRequest(_VOICE, model=model), self._desk)
             try:
                 await conversation.run()
             except asyncio.CancelledError:  # the connection is gone, which is no news to a session that is over
@@ -148,8 +151,11 @@ class _Conversation:
         parted: It came to its end: by a close, or because all was said.
     """
 
-    def __init__(self, socket: web.WebSocketResponse, sitting: Sitting, request: LiveRequest, desk: Desk) -> None:
+    def __init__(
+        self, http: web.Request, socket: web.WebSocketResponse, sitting: Sitting, request: LiveRequest, desk: Desk
+    ) -> None:
         self.parted = False
+        self._http = http
         self._socket = socket
         self._sitting = sitting
         self._desk = desk
@@ -363,6 +369,8 @@ class _Conversation:
             self._sitting.failed(ending.error)
             self._outbox.put(self._answerer.failed(ending.error))
         self._outbox.drop_sound()
+        if self._http.transport is not None:
+            connection.hold_back(self._http.transport, 0)
         await _stopped(self._listening)  # aiohttp awaits the client's answer only where nobody else does
         farewell = asyncio.create_task(self._outbox.close(ending.code))
         try:

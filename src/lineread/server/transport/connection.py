@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -155,6 +156,20 @@ def limit_patience(listener: socket.socket, seconds: float) -> None:
     """Have the kernel watch as well, where it can: it sends files by itself, past any buffer of ours."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
+
+
+def hold_back(transport: asyncio.Transport, unsent: int) -> None:
+    """Take hardly more for a client than it has room for, so that what it is told later need not wait behind that.
+
+    Args:
+        transport: Its connection.
+        unsent: Bytes that may lie in the kernel, where that can be told; 0 takes as many as there is room for.
+    """
+    transport.set_write_buffer_limits(0)
+    wire = transport.get_extra_info("socket")
+    if wire is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):  # it may be gone already
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
 
 
 def factory(server: web.Server, doors: Doors, stalled: Stalled, options: Options) -> Callable[[], Connection]:
