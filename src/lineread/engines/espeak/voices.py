@@ -47,6 +47,10 @@ _VARIANTS: Final = {
     ("male", "middle"): (("m1", 1.0), ("m4", 1.0), ("m7", 1.0)),
     ("male", "old"): (("m8", 1.0), ("m8", 0.9)),
 }
+#: Loudness that brings each variant to the level of all other engines; measured in four languages.
+_LEVELS: Final = {
+    "f1": 67, "f2": 66, "f3": 78, "f5": 81, "m1": 90, "m3": 79, "m4": 81, "m6": 79, "m7": 67, "m8": 122,
+}  # fmt: skip
 #: Words a minute at a rate of 1, and what espeak-ng takes.
 _PACE, _PACES = 165, (80, 450)
 #: What its pitch option takes, and how much of that is an octave.
@@ -61,15 +65,17 @@ class StandIn:
     Attributes:
         name: Its language and variant, such as ``de+f2``.
         pitch: Factor on the variant's pitch.
+        level: Its loudness; 100 is the variant's own.
     """
 
     name: str
     pitch: float
+    level: int
 
     @property
     def mark(self) -> str:
         """What tells it from any other."""
-        return f"{self.name}@{self.pitch:g}"
+        return f"{self.name}@{self.pitch:g},{self.level}"
 
     def options(self, request: Request, text: str) -> tuple[str, ...]:
         """How the program is to speak some of a request's text. Each take but the first has a pace and a pitch."""
@@ -79,7 +85,7 @@ class StandIn:
             pace, pitch = 0.96 + 0.08 * (seed % 251) / 250, 0.95 + 0.1 * (seed % 241) / 240
         speed = _clamped(_PACE * request.rate * pace, _PACES)
         height = _clamped(_OCTAVE * (1 + math.log2(self.pitch * request.pitch * pitch)), _PITCHES)
-        return "-v", self.name, "-s", str(speed), "-p", str(height)
+        return "-v", self.name, "-s", str(speed), "-p", str(height), "-a", str(self.level)
 
 
 def stand_in(request: Request) -> StandIn:
@@ -87,7 +93,7 @@ def stand_in(request: Request) -> StandIn:
     voice = catalogue.voice(request.voice)
     variants = _VARIANTS[voice.gender, voice.age]
     variant, pitch = variants[zlib.crc32(voice.id.encode()) % len(variants)]
-    return StandIn(f"{_VOICES[request.language_type]}+{variant}", pitch)
+    return StandIn(f"{_VOICES[request.language_type]}+{variant}", pitch, _LEVELS[variant])
 
 
 def check(text: str, language: str) -> None:

@@ -29,6 +29,9 @@ _SURE, _NOT_SURE = 0.8, 0.05
 _CLEAR: Final = 0.5
 #: A sentence of fewer words is in the language of the text around it.
 _FEWEST_WORDS: Final = 3
+#: So many characters are judged sentence by sentence before anything is spoken: a book shall begin soon. Further on,
+#: what is in Latin letters counts as the main language; in a text of several, each sentence is judged as it comes.
+_JUDGED: Final = 50_000
 #: Words of a text in Latin letters that are looked at to tell its main language.
 _SAMPLE: Final = 1000
 
@@ -49,8 +52,11 @@ def sort(text: str, spoken: Callable[[], Collection[str]]) -> dict[str, str]:
     scripts = [tongue.by_script(sentence) for sentence in sentences]
     main = _main(sentences, scripts)
     sorted_: dict[str, list[str]] = {}
+    judged = 0
     for sentence, script in zip(sentences, scripts, strict=True):
-        language = main if len(sentences) == 1 and script == "Latin" else _language(sentence, script, main)
+        judged += len(sentence)
+        alike = script == "Latin" and (len(sentences) == 1 or (main and judged > _JUDGED))
+        language = main if alike else _language(sentence, script, main)
         if main == "English" and language != main and script == "Latin" and language not in spoken():
             language = main
         if language or _has_letters(sentence):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineread.engines.builtin.crew import Crew
+from lineread.engines.crew import Crew
 
 
 @given(st.lists(st.floats(0, 10), max_size=20))
