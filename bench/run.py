@@ -15,7 +15,7 @@ import sys
 from datetime import datetime
 
 import report
-from cases import cloud, imports, line, live, memory, serve, store, voice
+from cases import cloud, imports, kokoro, line, live, memory, serve, store, voice
 from measure import Case, Outcome, Scale, measured
 from processes import HERE
 
@@ -25,6 +25,7 @@ CASES = (
     cloud.SEQUENTIAL,
     cloud.PARALLEL,
     voice.CASE,
+    kokoro.CASE,
     memory.CASE,
     store.CASE,
     serve.FIRST,

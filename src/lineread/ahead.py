@@ -39,11 +39,11 @@ async def speak_ahead(
     segments: Iterator[tuple[Segment, bool]], studio: Studio, concurrency: int
 ) -> AsyncGenerator[tuple[Chunk, Segment, bool], None]:
     """Chunks of segments, in order, each with its segment and whether that is the last one."""
-    ahead = Ahead(studio, concurrency)
+    ahead = Ahead(concurrency)
     try:
         while True:
             while not ahead.full and (following := next(segments, None)) is not None:
-                ahead.add(*following)
+                ahead.add(*following, studio)
             if (line := ahead.first) is None:
                 return
             async for chunk in line.chunks():
@@ -57,12 +57,10 @@ class Ahead:
     """Segments that are being spoken, in the order in which they will be heard.
 
     Args:
-        studio: Where they are spoken.
         concurrency: How many of them at the same time.
     """
 
-    def __init__(self, studio: Studio, concurrency: int) -> None:
-        self._studio = studio
+    def __init__(self, concurrency: int) -> None:
         self._turns = asyncio.Semaphore(concurrency)
         self._most = concurrency * DEPTH
         self._lines: deque[Line] = deque()
@@ -77,9 +75,9 @@ class Ahead:
         """What is heard next; None where there is nothing."""
         return self._lines[0] if self._lines else None
 
-    def add(self, segment: Segment, last: bool) -> Line:  # noqa: FBT001 - a fact about the segment, not a switch
-        """Begin to speak one more."""
-        line = Line(segment, last, self._studio, self._turns)
+    def add(self, segment: Segment, last: bool, studio: Studio) -> Line:  # noqa: FBT001 - a fact about the segment
+        """Begin to speak one more, in that studio."""
+        line = Line(segment, last, studio, self._turns)
         self._lines.append(line)
         return line
 

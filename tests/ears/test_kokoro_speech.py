@@ -35,9 +35,9 @@ ENGLISH = (
 LINES = {
     "zh": (("今天天气很好，我们去公园散步，好吗？", "明天上午九点，我们在学校门口见面。"), "Cherry", 15),
     "ja": (("今日はとてもいい天気ですから、公園に行きましょう。", "明日の朝、駅の前で会いましょう。"), "Ono Anna", 20),
-    "es": (("El tren llega a la estación a las ocho de la mañana.", "Mi hermana vive en una casa muy grande."), "Sonrisa", 10),
-    "fr": (("Le train arrive à la gare à huit heures du matin.", "Ma sœur habite dans une grande maison."), "Emilien", 15),
-    "it": (("Il treno arriva alla stazione alle otto di mattina.", "Mia sorella abita in una casa molto grande."), "Dolce", 10),
+    "es": (("El tren llega a la estación a las ocho.", "Mi hermana vive en una casa muy grande."), "Sonrisa", 10),
+    "fr": (("Le train arrive à la gare à huit heures.", "Ma sœur habite dans une grande maison."), "Emilien", 15),
+    "it": (("Il treno arriva alla stazione alle otto.", "Mia sorella abita in una casa molto grande."), "Dolce", 10),
     "pt": (("O trem chega na estação amanhã de manhã.", "Minha irmã mora em uma casa muito grande."), "Cherry", 15),
 }  # fmt: skip
 
@@ -62,8 +62,9 @@ def _recogniser() -> WhisperModel:
 
 
 def letters(text: str) -> list[str]:
-    """What can be heard of a text, letter by letter: no case, no marks, no accents, Chinese in simplified characters."""
-    bare = unicodedata.normalize("NFD", text.translate(str.maketrans("們見麼還氣園學門點說話", "们见么还气园学门点说话")).lower())
+    """What can be heard of a text, letter by letter: no case, no marks, no accents, simplified characters."""
+    simplified = text.translate(str.maketrans("們見麼還氣園學門點說話", "们见么还气园学门点说话"))
+    bare = unicodedata.normalize("NFD", simplified.lower())
     return [one for one in re.sub(r"[\u0300-\u036f]", "", bare) if one.isalnum()]
 
 

@@ -101,9 +101,18 @@ def test_what_it_cannot_do_is_refused_at_once(fields: dict[str, str], kind: type
 
 @pytest.mark.parametrize(
     ("text", "voice", "language"),
-    [("你好，世界", "Cherry", "Chinese"), ("こんにちは", "Ethan", "Japanese"), ("नमस्ते", "cherry", "Hindi"), (TEXT, "ZF_XiaoBei", "English"),
-     ("42", "jf_alpha", "Japanese"), ("Hello.", "Cherry", "English"), ("Wait a minute", "Ethan", "English"), ("Hola.", "Ethan", "Spanish"), ("¿Dónde está la biblioteca, por favor?", "Cherry", "Spanish")],
-)  # fmt: skip
+    [
+        ("你好，世界", "Cherry", "Chinese"),
+        ("こんにちは", "Ethan", "Japanese"),
+        ("नमस्ते", "cherry", "Hindi"),
+        (TEXT, "ZF_XiaoBei", "English"),
+        ("42", "jf_alpha", "Japanese"),
+        ("Hello.", "Cherry", "English"),
+        ("Wait a minute", "Ethan", "English"),
+        ("Hola.", "Ethan", "Spanish"),
+        ("¿Dónde está la biblioteca, por favor?", "Cherry", "Spanish"),
+    ],
+)
 def test_a_request_is_filled_in(text: str, voice: str, language: str) -> None:
     """Auto becomes a language, names become canonical, a model of Qwen's and an instruction are left out."""
     engine = Kokoro("/nowhere", endpoint=NOWHERE)
@@ -125,7 +134,7 @@ async def test_the_same_words_sound_the_same(engine: Kokoro) -> None:
 
 
 async def test_rate_and_pitch_do_what_they_say(engine: Kokoro) -> None:
-    """Half the rate takes twice the time at the same pitch; a raised pitch is that much higher in the same time."""
+    """A slower rate takes more time at the same pitch; a raised pitch is that much higher in the same time."""
     plain = await spoken(engine)
     slow, high = await spoken(engine, rate=0.6), await spoken(engine, pitch=1.25)
     assert seconds(slow) == pytest.approx(seconds(plain) / 0.6, rel=0.12)
@@ -161,8 +170,7 @@ def test_a_text_is_cut_for_an_early_beginning() -> None:
 async def test_a_closed_engine_speaks_again(engine: Kokoro) -> None:
     """Closing lets waiting segments fail with an error of the tree; the next call loads anew."""
     crowd = [asyncio.create_task(spoken(engine)) for _ in range(12)]
-    while engine._crew is None:
-        await asyncio.sleep(0)
+    await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
     await engine.aclose()
     outcomes = await asyncio.gather(*crowd, return_exceptions=True)
     assert {type(each) for each in outcomes} <= {bytes, ServiceFailed}

@@ -62,7 +62,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_a_pack_is_fetched_whole(place: Path) -> None:
-    """All files come through the hub's redirects, the meter ends where it should, and the pack says that it is whole."""
+    """All files come through redirects, the meter ends where it should, and the pack says that it is whole."""
     with Hub(FILES) as hub:
         meter = fetched(hub, place)
         assert is_right(place)
@@ -76,7 +76,7 @@ def test_a_pack_is_fetched_whole(place: Path) -> None:
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
 def test_a_lost_connection_is_gone_on_from(place: Path, ranges: bool) -> None:  # noqa: FBT001 - a parameter of pytest
-    """Cut again and again, a download goes on: from where it was, where the hub can, and from the beginning otherwise."""
+    """Cut again and again, a download goes on: from where it was if the hub can, else from the beginning."""
     with Hub(FILES, ranges=ranges) as hub:
         hub.script(MODEL.path, cut(600_000), cut(900_000), status(503, Retry_After="0"))
         meter = fetched(hub, place)

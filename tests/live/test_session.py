@@ -6,7 +6,9 @@ import asyncio
 import math
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +29,7 @@ from lineread.errors import (
     VoiceError,
 )
 from lineread.live import local
-from lineread.speech import Chunk, LiveRequest
+from lineread.speech import Chunk, LiveRequest, Request, Segment
 from live.helpers import TALK, Listener, live, say
 
 cuts = st.lists(st.integers(0, len(TALK)), max_size=30).map(sorted)
@@ -522,3 +524,23 @@ async def test_seconds_that_are_none(second: Any) -> None:
         if second is not None:
             with pytest.raises(OptionError, match="must be a number"):
                 session.heard(second)
+
+
+async def test_pieces_with_marks_of_their_own_are_kept(tmp_path: Path) -> None:
+    """Where an engine's mark depends on the text, as several voices' together does, each piece is found again."""
+
+    class Several(Fake):
+        def fingerprint(self, request: Request) -> str:
+            return f"several/{'Latin' if request.text.isascii() else 'Han'}"
+
+        async def stream(self, segment: Segment) -> AsyncIterator[Chunk]:
+            async for chunk in super().stream(segment):
+                facts = chunk.facts and replace(chunk.facts, fingerprint=self.fingerprint(segment.request))
+                yield replace(chunk, facts=facts)
+
+    for cached in (False, True):
+        async with Client(engine=Several(), cache_dir=tmp_path).live(LiveRequest("Cherry")) as session:
+            await session.write("Hello there, everybody. 大家好，欢迎光临。 And once more.")
+            await session.end()
+            assert [chunk async for chunk in session]
+            assert session.tally.cached is cached

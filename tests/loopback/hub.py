@@ -1,7 +1,7 @@
 """A loopback model hub, with faults to order; and the real pack of Kokoro, for tests that speak.
 
-It shares no code with lineread's download. Files are served as the hub does: ``/<repository>/resolve/<revision>/<path>``
-redirects to where the bytes are, which knows ranges.
+It shares no code with lineread's download. Files are served as the hub does:
+``/<repository>/resolve/<revision>/<path>`` redirects to where the bytes are, which knows ranges.
 
     with Hub({"voices/a.bin": b"..."}) as hub:
         hub.script("voices/a.bin", cut(1000))     # the next reply for it ends early
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *arguments: object) -> None:
+    def log_message(self, *arguments: object) -> None:
         """Say nothing."""
 
 

@@ -27,6 +27,7 @@ class Piece:
 
     Attributes:
         segment: Its words; they count from its own first character.
+        studio: Where it is spoken.
         start: Where it begins in the session's text.
         end: Where it ends there.
         ends_response: The response ends with it.
@@ -34,6 +35,7 @@ class Piece:
     """
 
     segment: Segment
+    studio: Studio
     start: int
     end: int
     ends_response: bool = False
@@ -53,16 +55,15 @@ class Conveyor:
     """Pieces on their way.
 
     Args:
-        studio: Where they are spoken.
         concurrency: How many of them at the same time.
 
     Attributes:
         characters: Characters of all pieces that are not gone.
     """
 
-    def __init__(self, studio: Studio, concurrency: int) -> None:
+    def __init__(self, concurrency: int) -> None:
         self.characters = 0
-        self._ahead = Ahead(studio, concurrency)
+        self._ahead = Ahead(concurrency)
         self._begun: deque[Piece] = deque()
         self._waiting: deque[Piece] = deque()
         self._ending = False
@@ -143,5 +144,5 @@ class Conveyor:
     def _move(self) -> None:
         while self._waiting and not self._ahead.full:
             piece = self._waiting.popleft()
-            piece.line = self._ahead.add(piece.segment, last=False)
+            piece.line = self._ahead.add(piece.segment, last=False, studio=piece.studio)
             self._begun.append(piece)

@@ -69,9 +69,10 @@ class Local(Link):
         self.sample_rate = request.sample_rate
         self._asked = request
         self._engine = engine
+        self._cache = cache
         self._arriving = Arriving(plan.limits.characters)
         self._held: list[Arrived] = []
-        self._conveyor = Conveyor(Studio(engine, cache, plan.fingerprint), plan.limits.concurrency)
+        self._conveyor = Conveyor(plan.limits.concurrency)
         self._placing = Placing(request.rate, request.sample_rate)
         self._refused: RequestError | None = None
         self._over: LinereadError | None = None
@@ -194,13 +195,15 @@ class Local(Link):
             if VOICED.search(piece.text) is None:
                 continue
             try:
-                request = plans.make(self._asked.request(piece.text), self._engine).request
+                plan = plans.make(self._asked.request(piece.text), self._engine)
             except RequestError as error:
                 told = error.moved(piece.start) if isinstance(error, TextError) else error
                 self._refused = self._refused or told
             else:
-                segment = Segment(request, 0, 0, len(request.text), piece.pause, self._wanted())
-                self._conveyor.add(Piece(segment, piece.start, piece.end))
+                # Its own mark: where several voices speak together, another language has another one.
+                studio = Studio(self._engine, self._cache, plan.fingerprint)
+                segment = Segment(plan.request, 0, 0, len(plan.request.text), piece.pause, self._wanted())
+                self._conveyor.add(Piece(segment, studio, piece.start, piece.end))
 
     def _wanted(self) -> float:
         """When the listener will have heard what comes before the next piece, if sound is played as it comes."""

@@ -13,9 +13,7 @@ from lineread.errors import ConfigError
 
 def configure_install(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``install``."""
-    parser.add_argument(
-        "pack", metavar="PACK", choices=("kokoro",), help="kokoro: 54 voices, eight languages, 121 MB"
-    )
+    parser.add_argument("pack", metavar="PACK", choices=("kokoro",), help="kokoro: 54 voices, eight languages, 121 MB")
     parser.add_argument("--offline", action="store_true", help="fetch nothing; tell whether it is installed")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
 

@@ -87,7 +87,7 @@ def of_piece(text: str, language: str) -> str:
 
 
 def _detected(text: str, otherwise: str) -> str:
-    """The language that a text is in; of a few words in Latin letters, another one than is expected only if it is clear."""
+    """The language that a text is in. A few words in Latin letters are in the expected one, unless it is clear."""
     found = tongue.detect(text, [*LANGUAGES])
     if found in ("", otherwise) or found not in tongue.LATIN or len(text.split()) >= _MANY_WORDS:
         return found or otherwise

@@ -21,24 +21,28 @@ _POINTS: Final = {"%": "百分之", "‰": "千分之"}
 _CURRENCIES: Final = {"¥": "元", "￥": "元", "$": "美元", "€": "欧元", "£": "英镑", "₩": "韩元", "₹": "卢比"}
 _UNITS: Final = {
     "km/h": "公里每小时", "m/s": "米每秒", "kwh": "千瓦时", "km²": "平方公里", "m²": "平方米", "m³": "立方米",
-    "km": "公里", "cm": "厘米", "mm": "毫米", "nm": "纳米", "μm": "微米", "m": "米", "kg": "公斤", "mg": "毫克", "g": "克",
-    "t": "吨", "ml": "毫升", "l": "升", "kw": "千瓦", "mw": "兆瓦", "w": "瓦", "v": "伏", "hz": "赫兹", "khz": "千赫",
-    "mhz": "兆赫", "ghz": "吉赫", "kb": "千字节", "mb": "兆字节", "gb": "吉字节", "tb": "太字节", "ms": "毫秒", "s": "秒",
-    "h": "小时", "min": "分钟", "℃": "摄氏度", "°c": "摄氏度", "℉": "华氏度", "°f": "华氏度", "°": "度",
+    "km": "公里", "cm": "厘米", "mm": "毫米", "nm": "纳米", "μm": "微米", "m": "米", "kg": "公斤", "mg": "毫克",
+    "g": "克", "t": "吨", "ml": "毫升", "l": "升", "kw": "千瓦", "mw": "兆瓦", "w": "瓦", "v": "伏", "hz": "赫兹",
+    "khz": "千赫", "mhz": "兆赫", "ghz": "吉赫", "kb": "千字节", "mb": "兆字节", "gb": "吉字节", "tb": "太字节",
+    "ms": "毫秒", "s": "秒", "h": "小时", "min": "分钟", "℃": "摄氏度", "°c": "摄氏度", "℉": "华氏度", "°f": "华氏度",
+    "°": "度",
 }  # fmt: skip
 #: Before these a two is 两.
 _COUNTED: Final = (
     "个只次天位名条张本件块间层家辆台部双对岁周年分秒倍斤杯瓶碗口头匹把支枝棵朵座栋艘架场篇首句字页步声片小种点"
 )
 _SIGNS: Final = {
-    "+": "加", "=": "等于", "×": "乘以", "÷": "除以", "<": "小于", ">": "大于", "≤": "小于等于", "≥": "大于等于", "≈": "约等于",
-    "±": "正负", "&": "和", "@": "艾特", "#": "井号", "%": "百分号", "‰": "千分号", "°": "度", "℃": "摄氏度", "℉": "华氏度",
-    "√": "根号", "∞": "无穷大", "→": "到", "№": "号", **_CURRENCIES,
+    "+": "加", "=": "等于", "×": "乘以", "÷": "除以", "<": "小于", ">": "大于", "≤": "小于等于", "≥": "大于等于",
+    "≈": "约等于", "±": "正负", "&": "和", "@": "艾特", "#": "井号", "%": "百分号", "‰": "千分号", "°": "度",
+    "℃": "摄氏度", "℉": "华氏度", "√": "根号", "∞": "无穷大", "→": "到", "№": "号", **_CURRENCIES,
 }  # fmt: skip
 #: Full-width letters, digits and signs as narrow ones.
 _NARROW: Final = {0xFF01 + at: 0x21 + at for at in range(94)} | {0x3000: 0x20, 0x2212: 0x2D}
 del _NARROW[0xFF0C]  # a comma between figures would make thousands of them
 _NUMBER: Final = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
+_RANGE: Final = re.compile(
+    rf"(?<=[\d%℃°])\s?(?:[-~～—–]|到)\s?(?=(?:{_NUMBER}))(?=\d+(?:\.\d+)?\s?[%℃°\u4e00-\u9fffa-zA-Z])"
+)
 #: A minus, not the hyphen of a compound or of a range.
 _MINUS: Final = r"(?<![0-9A-Za-z)\]%-])-(?=\d)"
 
@@ -108,7 +112,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(r"(?<!\d)(1[1-9]\d\d|20\d\d|[5-9]\d(?=年(?!代)))(?=年)"), lambda found: one_by_one(found[1])),
     (re.compile(r"(?<![\d.])(1\d{10}|0\d{2,3}-?\d{7,8})(?!\d)"), lambda found: one_by_one(found[1].replace("-", ""))),
     (re.compile(rf"([¥￥$€£₩₹])\s?({_NUMBER})(万亿|[万亿])?"), lambda m: f"{m[2]}{m[3] or ''}{_CURRENCIES[m[1]]}"),
-    (re.compile(rf"(?<=[\d%℃°])\s?(?:[-~～—–]|到)\s?(?=(?:{_NUMBER}))(?=\d+(?:\.\d+)?\s?[%℃°\u4e00-\u9fffa-zA-Z])"), "到"),
+    (_RANGE, "到"),
     (re.compile(_MINUS), "负"),
     (re.compile(rf"({_NUMBER})\s?([%‰])"), lambda found: f"{_POINTS[found[2]]}{number(found[1])}"),
     (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda found: f"{number(found[2])}分之{number(found[1])}"),

@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 
 REMEDY: Final = "Install it with `pip install 'lineread[kokoro]'`."
 _SINGLE: Final = (
-    "ァa アa ィi イi ゥɯ ウɯ ェe エe ォo オo カka ガɡa キkʲi ギɡʲi クkɯ グɡɯ ケke ゲɡe コko ゴɡo サsa ザʣa シɕi ジʥi スsɨ ズzɨ セse "
-    "ゼʣe ソso ゾʣo タta ダda チʨi ヂʥi ツʦɨ ヅzɨ テte デde トto ドdo ナna ニɲi ヌnɯ ネne ノno ハha バba パpa ヒçi ビbʲi ピpʲi "
-    "フɸɯ ブbɯ プpɯ ヘhe ベbe ペpe ホho ボbo ポpo マma ミmʲi ムmɯ メme モmo ャja ヤja ュjɯ ユjɯ ョjo ヨjo ラɾa リɾʲi ルɾɯ レɾe "
-    "ロɾo ヮβa ワβa ヰi ヱe ヲo ヴvɯ ヵka ヶke ヷva ヸvʲi ヹve ヺvo"
+    "ァa アa ィi イi ゥɯ ウɯ ェe エe ォo オo カka ガɡa キkʲi ギɡʲi クkɯ グɡɯ ケke ゲɡe コko ゴɡo サsa ザʣa "
+    "シɕi ジʥi スsɨ ズzɨ セse ゼʣe ソso ゾʣo タta ダda チʨi ヂʥi ツʦɨ ヅzɨ テte デde トto ドdo ナna ニɲi ヌnɯ "
+    "ネne ノno ハha バba パpa ヒçi ビbʲi ピpʲi フɸɯ ブbɯ プpɯ ヘhe ベbe ペpe ホho ボbo ポpo マma ミmʲi ムmɯ "
+    "メme モmo ャja ヤja ュjɯ ユjɯ ョjo ヨjo ラɾa リɾʲi ルɾɯ レɾe ロɾo ヮβa ワβa ヰi ヱe ヲo ヴvɯ ヵka ヶke "
+    "ヷva ヸvʲi ヹve ヺvo"
 )
 _PAIRS: Final = (
-    "イェje ウィβi ウェβe ウォβo キェkʲe キャkʲa キュkʲɨ キョkʲo ギャɡʲa ギュɡʲɨ ギョɡʲo クァkᵝa クィkᵝi クェkᵝe クォkᵝo グァɡᵝa グィɡᵝi "
-    "グェɡᵝe グォɡᵝo シェɕe シャɕa シュɕɨ ショɕo ジェʥe ジャʥa ジュʥɨ ジョʥo チェʨe チャʨa チュʨɨ チョʨo ヂャʥa ヂュʥɨ ヂョʥo ツァʦa ツィʦʲi "
-    "ツェʦe ツォʦo ティtʲi テュtʲɨ ディdʲi デュdʲɨ トゥtɯ ドゥdɯ ニェɲe ニャɲa ニュɲɨ ニョɲo ヒェçe ヒャça ヒュçɨ ヒョço ビャbʲa ビュbʲɨ "
-    "ビョbʲo ピャpʲa ピュpʲɨ ピョpʲo ファɸa フィɸʲi フェɸe フォɸo フュɸʲɨ フョɸʲo ミャmʲa ミュmʲɨ ミョmʲo リャɾʲa リュɾʲɨ リョɾʲo ヴァva "
-    "ヴィvʲi ヴェve ヴォvo ヴュbʲɨ ヴョbʲo"
+    "イェje ウィβi ウェβe ウォβo キェkʲe キャkʲa キュkʲɨ キョkʲo ギャɡʲa ギュɡʲɨ ギョɡʲo クァkᵝa クィkᵝi "
+    "クェkᵝe クォkᵝo グァɡᵝa グィɡᵝi グェɡᵝe グォɡᵝo シェɕe シャɕa シュɕɨ ショɕo ジェʥe ジャʥa ジュʥɨ ジョʥo "
+    "チェʨe チャʨa チュʨɨ チョʨo ヂャʥa ヂュʥɨ ヂョʥo ツァʦa ツィʦʲi ツェʦe ツォʦo ティtʲi テュtʲɨ ディdʲi "
+    "デュdʲɨ トゥtɯ ドゥdɯ ニェɲe ニャɲa ニュɲɨ ニョɲo ヒェçe ヒャça ヒュçɨ ヒョço ビャbʲa ビュbʲɨ ビョbʲo "
+    "ピャpʲa ピュpʲɨ ピョpʲo ファɸa フィɸʲi フェɸe フォɸo フュɸʲɨ フョɸʲo ミャmʲa ミュmʲɨ ミョmʲo リャɾʲa "
+    "リュɾʲɨ リョɾʲo ヴァva ヴィvʲi ヴェve ヴォvo ヴュbʲɨ ヴョbʲo"
 )
 _KANA: Final = {pair[0]: pair[1:] for pair in _SINGLE.split()} | {pair[:2]: pair[2:] for pair in _PAIRS.split()}
 _SMALL: Final = frozenset("ャュョァィゥェォ")
