@@ -278,7 +278,7 @@ def test_the_defaults() -> None:
         "workspace": None, "cache_dir": f"{cache}/lineread", "state_dir": f"{home}/.local/state/lineread",
         "data_dir": f"{home}/.local/share/lineread",
         "cache_bytes": 2 << 30, "output_dir": "output", "player": None,
-        "warm": 1,
+        "hub": "https://huggingface.co", "offline": False, "warm": 1,
     }  # fmt: skip
     assert config.resolve(cache=False).cache_dir is None
     assert config.resolve(cache=False, cache_dir="/x").cache_dir is None

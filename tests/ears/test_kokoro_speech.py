@@ -35,9 +35,9 @@ ENGLISH = (
 LINES = {
     "zh": (("今天天气很好，我们去公园散步，好吗？", "明天上午九点，我们在学校门口见面。"), "Cherry", 15),
     "ja": (("今日はとてもいい天気ですから、公園に行きましょう。", "明日の朝、駅の前で会いましょう。"), "Ono Anna", 20),
-    "es": (("El tren llega a la estación a las ocho.", "Mi hermana vive en una casa muy grande."), "Sonrisa", 10),
-    "fr": (("Le train arrive à la gare à huit heures.", "Ma sœur habite dans une grande maison."), "Emilien", 15),
-    "it": (("Il treno arriva alla stazione alle otto.", "Mia sorella abita in una casa molto grande."), "Dolce", 10),
+    "es": (("El tren llega a la estación esta mañana.", "Mi hermana vive en una casa muy grande."), "Sonrisa", 10),
+    "fr": (("Le train arrive à la gare ce matin.", "Ma sœur habite dans une grande maison."), "Emilien", 15),
+    "it": (("Il treno arriva in stazione questa mattina.", "Mia sorella abita in una casa molto grande."), "Dolce", 10),
     "pt": (("O trem chega na estação amanhã de manhã.", "Minha irmã mora em uma casa muito grande."), "Cherry", 15),
 }  # fmt: skip
 

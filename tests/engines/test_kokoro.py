@@ -124,7 +124,7 @@ def test_a_request_is_filled_in(text: str, voice: str, language: str) -> None:
 
 
 async def test_the_same_words_sound_the_same(engine: Kokoro) -> None:
-    """Spoken alone or beside others, by this engine or another one, a segment has the same bytes; other takes differ."""
+    """Spoken alone or beside others, by this engine or another, a segment has the same bytes; other takes differ."""
     together = await asyncio.gather(spoken(engine), spoken(engine, "Something else."), spoken(engine))
     assert together[0] == together[2]
     other = Kokoro(data_dir(), endpoint=NOWHERE)

@@ -254,9 +254,13 @@ async def test_text_that_cannot_be_spoken_is_named_by_its_place() -> None:
     """The character that an error names counts in all that was written, and not in a piece of it."""
     async with Client(engine="builtin", cache=False).live(LiveRequest("Cherry")) as session:
         await session.write("Good. ")
-        with pytest.raises(TextError, match="first at character 7") as caught:
+
+        async def go_on() -> None:
             for token in ("你好，世界。 ", "Then more. "):
                 await session.write(token)
+
+        with pytest.raises(TextError, match="first at character 7") as caught:
+            await go_on()
         assert caught.value.place == 6
         assert caught.value.code == "language_unsupported"
 

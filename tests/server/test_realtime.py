@@ -33,7 +33,7 @@ from lineread.live.local import Local
 from lineread.server.access import keys
 from lineread.server.dialects import realtime
 from lineread.server.sessions import Sitting
-from lineread.speech import LiveRequest
+from lineread.speech import Chunk, LiveRequest
 from lineread.wire.realtime.answerer import Answerer
 from lineread.wire.realtime.machine import EMPTY_COMMIT, LATE_UPDATE, NO_MORE_TEXT, TABLE
 from server.gateway import Gateway, gateway, until
@@ -987,6 +987,14 @@ async def test_why_a_handshake_is_refused(tmp_path: Path) -> None:
         assert "HTTP" not in str(refused.value)
 
 
+async def said(client: Client, text: str) -> list[Chunk]:
+    """What a session makes of a text."""
+    async with client.live(LiveRequest("Cherry")) as session:
+        await session.write(text)
+        await session.end()
+        return [chunk async for chunk in session]
+
+
 async def test_a_day_that_is_used_up(tmp_path: Path) -> None:
     """It is told whole, and not tried again."""
     async with (
@@ -994,13 +1002,9 @@ async def test_a_day_that_is_used_up(tmp_path: Path) -> None:
         caller(server) as client,
     ):
         with pytest.raises(errors.QuotaExceeded) as caught:
-            async with client.live(LiveRequest("Cherry")) as session:
-                await session.write("0123456789" * 6 + ". ")
-                await session.end()
-                async for _ in session:
-                    pass
-        said = "This key may have 50 characters spoken a day, and the text has 62."
-        assert str(caught.value) == f"{said} Send less, or ask whoever runs the server for more."
+            await said(client, "0123456789" * 6 + ". ")
+        words = "This key may have 50 characters spoken a day, and the text has 62."
+        assert str(caught.value) == f"{words} Send less, or ask whoever runs the server for more."
         assert not caught.value.retryable
         assert sum(visit.route == "realtime.session" for visit in server.visits) <= 2  # one of them was kept ready
 
@@ -1009,11 +1013,7 @@ async def test_a_language_that_the_server_does_not_speak(tmp_path: Path) -> None
     """The remedy is the server's, to its last word."""
     async with gateway(tmp_path, "builtin") as server, caller(server) as client:
         with pytest.raises(errors.Refused) as caught:
-            async with client.live(LiveRequest("Cherry")) as session:
-                await session.write("你好，世界。 ")
-                await session.end()
-                async for _ in session:
-                    pass
+            await said(client, "你好，世界。 ")
         assert str(caught.value).endswith("with which Qwen speaks the others.")
         assert "DASHSCOPE_API_KEY" not in str(caught.value)
 

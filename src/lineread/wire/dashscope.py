@@ -596,7 +596,7 @@ def _error_in(
 
 
 def _in_own_words(meant: EngineError, own: Mapping[str, Any], hide: Callable[[str], str]) -> EngineError:
-    """The error as the lineread server means it that has said so. What is left to do, it knows better than the table."""
+    """The error as the lineread server means it that has said so. What is left to do it knows better than the table."""
     retryable = own.get("retryable") is True
     kind: Callable[..., EngineError] = type(meant)
     code: str | None = meant.code

@@ -8,6 +8,7 @@ Its files are a pack that is fetched once, when the engine first has to speak or
     pack        what the pack consists of, where it lies, whether it is whole
     hub         fetches it
     phonemes    text to phonemes, a reader for each language
+    graph       rewrites the network, so that it is faster
     model       phonemes to sound: the network
     speaker     all of it together
 """
@@ -163,9 +164,10 @@ class Kokoro(Engine):
     def _load_early(self) -> None:
         with suppress(LinereadError):  # the first segment will meet the same error, and tell it
             if pack.is_whole(self._place):
-                self._loaded()
+                self._loaded(None)
 
-    def _loaded(self) -> Speaker:
+    def _loaded(self, language: str | None) -> Speaker:
+        """The loaded voice; what reads a language that is named is loaded beside it."""
         with self._lock:
             if self._speaker is None:
                 # numpy, onnxruntime and the network: a second that a stored line does not wait for.
@@ -173,7 +175,10 @@ class Kokoro(Engine):
                 from lineread.engines.kokoro.phonemes.mixed import Phonemizer  # noqa: PLC0415
                 from lineread.engines.kokoro.speaker import Speaker  # noqa: PLC0415
 
-                self._speaker = Speaker(Network(self._place), Phonemizer())
+                phonemizer = Phonemizer()
+                if language is not None:
+                    threading.Thread(target=phonemizer.load, args=(language,), daemon=True).start()
+                self._speaker = Speaker(Network(self._place), phonemizer)
             return self._speaker
 
     def _speak(self, segment: Segment) -> bytes:
@@ -183,7 +188,7 @@ class Kokoro(Engine):
         language = languages.of_piece(segment.text, request.language_type)
         person = cast.stand_in(request.voice, request.language_type)
         manner = Manner(language, person.voice, request.rate, request.pitch * person.pitch, request.take)
-        return self._loaded().speak(segment.text, manner)
+        return self._loaded(language).speak(segment.text, manner)
 
     def _facts(self, request: Request) -> Facts:
         person = cast.stand_in(request.voice, request.language_type)

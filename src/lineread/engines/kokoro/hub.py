@@ -175,11 +175,11 @@ class _Delivery:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._place)
 
     def _clear(self) -> None:
-        """Remove what other versions left half received."""
+        """Remove what other versions left half received, and what was made of the files for speed."""
         for file in self._pack.files:
             directory = os.path.dirname(os.path.join(self._place, file.path))
             for name in os.listdir(directory):
-                if name.startswith(f"{os.path.basename(file.path)}.") and name.endswith(".part"):
+                if name.startswith(f"{os.path.basename(file.path)}.") and name.endswith((".part", ".fast")):
                     os.remove(os.path.join(directory, name))
 
     def _fetch(self, file: File, failed: threading.Event) -> None:

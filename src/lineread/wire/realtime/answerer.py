@@ -410,6 +410,7 @@ class Answerer:
 
     def _error(self, error: LinereadError, cause: Event | None = None) -> Event:
         """An error, and the event of the client's that it is about."""
+        said: dict[str, Any]
         if isinstance(error, RequestError):
             said = {"code": error.service_code or INVALID, "message": f"{error.message} {advice.remedy(error)}".strip()}
         else:

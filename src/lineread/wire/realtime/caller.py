@@ -51,7 +51,7 @@ MOST_HELD: Final = 30.0
 #: listener has waited already.
 LOSSES: Final = 7
 SLOW_LOSS: Final = 2
-#: Seconds to wait after the first one, and at most; doubles in between. It is ten seconds in all: a server starts in that.
+#: Seconds to wait after the first one, and at most; doubles in between. In all it is ten: a server starts in that.
 LOSS_WAIT: Final = 0.25
 LONGEST_LOSS_WAIT: Final = 2.0
 #: Characters of one append at most.
@@ -187,7 +187,7 @@ class Caller:
         return [self._commit(self._leg)] if self._leg is not None else []
 
     def clear(self) -> list[Event]:
-        """Text is forgotten that nobody has begun to speak. Where the writer commits, the end commits all that is left."""
+        """Text is forgotten that nobody has begun to speak. Where the writer commits, the end commits all the rest."""
         leg = self._leg
         if not self._in_one_go and self.ended:
             return []

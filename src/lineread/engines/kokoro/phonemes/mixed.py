@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lineread.engines.kokoro.phonemes import english
+from lineread.errors import LinereadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,12 +94,9 @@ class Phonemizer:
         return Reading(known, tuple(self._vocabulary[one] for one in known), unknown)
 
     def load(self, language: str) -> None:
-        """Make ready what the language needs.
-
-        Raises:
-            ConfigError: It is not installed.
-        """
-        self._reader(language)
+        """Make ready what the language needs. Raises nothing: the first text will meet the same error, and tell it."""
+        with suppress(LinereadError):
+            self._reader(language)
 
     def _read(self, text: str, language: str) -> str:
         said = self._reader(language)(text)
