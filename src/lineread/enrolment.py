@@ -150,7 +150,7 @@ def check_name(name: str) -> str:
     Raises:
         OptionError: It may not: the service would refuse it.
     """
-    name = name.strip()
+    name = name.strip() if isinstance(name, str) else ""
     if not re.fullmatch(_NAME, name):
         raise OptionError(
             f"A voice cannot be called {shortened(name)!r}.",

@@ -496,8 +496,9 @@ def _sync_first_words(
         return new.NewVoice(made, None)
     if stream:
         return new.NewVoiceStream(made, client.generate(request, stream=True))
-    job = client.prepare(client.named(request))
-    return new.NewVoice(made, new.previewed(made, job) or client.generate(request))
+    with new.though_made(made):
+        job = client.prepare(client.named(request))
+        return new.NewVoice(made, new.previewed(made, job) or client.generate(request))
 
 
 async def _async_first_words(

@@ -199,6 +199,11 @@ def test_damage_is_mended(place: Path) -> None:
         fetched(hub, place)
         (place / "voices/v3.bin").write_bytes(b"?")
         (place / "voices/v4.bin").unlink()
+        hub.script("voices/v3.bin", status(404))
+        with pytest.raises(BadReply):
+            fetched(hub, place)
+        assert manifest(place) is None  # it is no pack until it is mended
+        (place / "voices/v4.bin").unlink(missing_ok=True)
         hub.asked.clear()
         fetched(hub, place)
         assert sorted(path for path, _ in hub.asked) == ["voices/v3.bin", "voices/v4.bin"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -21,7 +22,12 @@ from lineread.voices.book import Book, Id, OwnVoice
 
 HTTP, REALTIME = "qwen3-tts-vc-2026-01-22", "qwen3-tts-vc-realtime-2026-01-15"
 CLONE = OwnVoice(
-    "narrator", "clone", "2026-11-23T10:00:00Z", consent="Ana, 2026-11-20", sample="sample.wav", sample_sha256="ab" * 32
+    "narrator",
+    "clone",
+    "2026-11-23T10:00:00Z",
+    consent="Ana, 2026-11-20",
+    sample="sample.wav",
+    sample_sha256=hashlib.sha256(b"RIFF sample").hexdigest(),
 )
 DESIGN = OwnVoice("guide", "design", "2026-11-23T10:00:01Z", prompt="A dry guide.", preview="preview.wav")
 
@@ -236,3 +242,13 @@ def test_nothing_to_export(book: Book, tmp_path: Path) -> None:
     """An empty book is not exported."""
     with pytest.raises(VoiceError, match="no voices of your own"):
         book.export(str(tmp_path / "cast.zip"))
+
+
+@pytest.mark.parametrize("change", [{"sample_sha256": "ab" * 32}, {"consent": " "}])
+def test_an_export_that_was_changed(change: dict[str, str], book: Book, tmp_path: Path) -> None:
+    """A sample that is not the one that was cloned, and a clone without consent, are not taken in."""
+    book.keep(replace(CLONE, **change).with_id(made()), {"sample.wav": b"RIFF sample"})  # type: ignore[arg-type]
+    path = str(tmp_path / "cast.zip")
+    book.export(path)
+    with pytest.raises(OptionError, match="no exported voice book"):
+        Book(str(tmp_path / "other")).take_in(path)

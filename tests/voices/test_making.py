@@ -10,10 +10,11 @@ import pytest
 
 from lineread import tts
 from lineread.client import Client
-from lineread.errors import LinereadError, OptionError, ServiceFailed, VoiceError
+from lineread.errors import ConfigError, LinereadError, OptionError, ServiceFailed, VoiceError
 from lineread.fields import VOICE_CLONE, VOICE_DESIGN, json_schema
 from lineread.speech import LiveRequest, Request
 from lineread.voices import making
+from lineread.voices.book import Book
 from lineread.voices.making import DesignWish, Made, Maker, Wanted
 from voices.studio import Service, Studio
 
@@ -301,3 +302,33 @@ async def test_the_language_of_the_preview_is_told(place: Workplace, text: str, 
     assert place.service.orders[-1].language == language
     await place.maker.make(DesignWish(PROMPT + " Old.", "other", text, "Russian"))
     assert place.service.orders[-1].language == "Russian"
+
+
+async def test_what_is_replaced_goes(place: Workplace) -> None:
+    """A voice that another one replaces is deleted where it was made; what cannot be deleted is told."""
+    first = await place.design()
+    second = await place.design(prompt="Somebody else.", replace=True)
+    assert list(place.service.voices) == [second.id.voice]
+    place.service.fails = [None, ServiceFailed("Broken.")]
+    third = await place.design(prompt="A third one.", replace=True)
+    assert second.id.voice in third.notes[0]
+    assert first.id.voice != third.id.voice
+
+
+def test_words_that_fail_cost_no_voice(place: Workplace) -> None:
+    """Where the first words cannot be said, the error says that the voice itself is made."""
+    with pytest.raises(LinereadError, match="guide is made, and in the voice book"):
+        tts.voice_design(PROMPT, "This way.", "guide", engine=place.studio, cache=False, rate=9.0)
+    assert place.book.get("guide").ids
+
+
+async def test_a_book_that_cannot_be_written(place: Workplace, tmp_path: Path) -> None:
+    """What cannot be written down is deleted again where it was made; where that fails, its id is told."""
+    (tmp_path / "a file").write_text("in the way")
+    maker = Maker(place.service, Book(str(tmp_path / "a file" / "voices")))
+    with pytest.raises(ConfigError, match="cannot be written"):
+        await maker.make(DesignWish(PROMPT, "guide"))
+    assert place.service.voices == {}
+    place.service.fails = [None, ServiceFailed("Broken.")]
+    with pytest.raises(ConfigError, match="made all the same, as qwen-tts-vd-guide-voice-"):
+        await maker.make(DesignWish(PROMPT, "guide"))

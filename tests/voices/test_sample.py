@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -186,11 +187,34 @@ def test_no_such_file(name: str) -> None:
     assert caught.value.code == "sample_not_found"
 
 
-def test_an_endless_file_is_not_read_to_its_end() -> None:
-    """A file without end is too large, and takes no more memory than that."""
+def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """A file of a terabyte is too large, and takes no more memory than that."""
+    with open(tmp_path / "huge.wav", "wb") as huge:
+        huge.truncate(1 << 40)
     with pytest.raises(OptionError) as caught:
-        load("/dev/zero")
+        load(tmp_path / "huge.wav")
     assert caught.value.code == "sample_too_large"
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, or a device without end, is refused at once."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path in (tmp_path / "pipe.wav", "/dev/zero"):
+        with pytest.raises(OptionError, match="it is no file"):
+            load(path)
+
+
+def test_the_url_of_a_speech_that_was_saved(tmp_path: Path) -> None:
+    """What `audio_url` gives can be cloned from."""
+    (tmp_path / "a sample.wav").write_bytes(file(VOICE))
+    assert load((tmp_path / "a sample.wav").as_uri()).seconds > 5
+
+
+@pytest.mark.parametrize("source", [None, 5, ["a.wav"]])
+def test_what_no_sample_is_had_from(source: Any) -> None:
+    """Another type than those that are named is an error with a remedy."""
+    with pytest.raises(OptionError, match="cannot be had from"):
+        load(source)
 
 
 class Host(BaseHTTPRequestHandler):

@@ -286,6 +286,8 @@ def _widened(mask: Mask, reach: int) -> Mask:
 def _tracker() -> SwiftF0:
     from swift_f0 import SwiftF0  # noqa: PLC0415 - loads onnxruntime, which a recording of silence does not need
 
+    import lineread._onnxruntime  # noqa: F401, PLC0415 - before it is loaded by somebody else
+
     return SwiftF0(threads=1, spin=False)
 
 

@@ -138,8 +138,10 @@ def narrow(text: str, width: int) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as aligned columns. A Han character takes two cells of a terminal."""
+    """Rows as aligned columns. A Han character takes two cells of a terminal; what would command it is left out."""
     import unicodedata  # noqa: PLC0415 - only tables need it
+
+    rows = [["".join(character for character in cell if character.isprintable()) for cell in row] for row in rows]
 
     def cells(text: str) -> int:
         return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -11,6 +11,7 @@ that were made for them, and so does the machine.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -470,5 +471,10 @@ def _unpacked_voice(archive: Any, record: str) -> tuple[OwnVoice, dict[str, byte
     folder = record.removesuffix(_RECORD)
     files = {name: archive.read(folder + name) for name in (voice.sample, voice.preview) if name}
     if any(os.path.basename(name) != name or name in (_RECORD, ".", "..") for name in files):
+        raise ValueError
+    sample = files.get(voice.sample, b"")
+    if voice.sample and hashlib.sha256(sample).hexdigest() != voice.sample_sha256:
+        raise ValueError
+    if voice.kind == "clone" and not voice.consent.strip():
         raise ValueError
     return voice, files

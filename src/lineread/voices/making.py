@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineread import _sync, catalogue, tongue
 from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
-from lineread.errors import ModelError, OptionError, VoiceError
+from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, VoiceError
 from lineread.voices.book import Id, OwnVoice, check_name, timestamp
 from lineread.voices.sample import Sample, load
 
@@ -288,6 +288,7 @@ class Maker:
         """The voice with all ids that are wanted; those that it has are not made again."""
         targets = self._targets(asked.kind, wanted)
         voice = self._known(asked, wanted)
+        replaced = self._book.find(asked.name) if not voice.ids else None
         if voice.ids and voice != self._book.find(voice.name):
             self._book.keep(voice)
         files = {asked.sample: sample} if sample else {}
@@ -296,12 +297,28 @@ class Maker:
             there = self._there(voice, target)
             if there is None:
                 enrolled = await self._enrol(self._enroller, asked, sample, target)
-                voice, there = self._kept(voice, self._enroller, enrolled, files)
+                voice, there = await self._safe(voice, enrolled, files)
                 made = made or Made(voice, there, enrolled.request_id, _preview(enrolled), _notes(enrolled))
             made = made or Made(voice, there, preview=self._kept_preview(voice))
         assert made is not None  # there is a target at least
         voice, notes = await self._rehearsed(voice, asked, sample)
+        if replaced is not None:
+            notes += await self._cleared(replaced)
         return replace(made, voice=voice, notes=made.notes + notes)
+
+    async def _cleared(self, replaced: OwnVoice) -> tuple[str, ...]:
+        """Delete what a replaced voice leaves where it was made; what cannot be deleted is told."""
+        notes = []
+        for each in replaced.ids:
+            keeper = self._keeper(each)
+            try:
+                if keeper is not None:
+                    await keeper.delete(replaced.kind, each.voice)
+            except VoiceError:
+                pass  # it is gone already
+            except LinereadError as error:
+                notes.append(f"The voice that it replaces is still there as {each.voice}: {error.message}")
+        return tuple(notes)
 
     def _targets(self, kind: Kind, wanted: Wanted) -> Sequence[str]:
         if wanted.model is not None:
@@ -362,9 +379,26 @@ class Maker:
         preview = _preview(enrolled)
         if preview and enroller is self._enroller:
             files = {**files, voice.preview: preview}
+            voice = replace(voice, preview_text=enrolled.preview_text or voice.preview_text)
         voice = voice.with_id(made)
         self._book.keep(voice, files)
         return voice, made
+
+    async def _safe(self, voice: OwnVoice, enrolled: Enrolled, files: dict[str, bytes]) -> tuple[OwnVoice, Id]:
+        """As :meth:`_kept`. A voice that cannot be written down is deleted again; else its id would be lost.
+
+        Raises:
+            ConfigError: The book cannot be written to.
+        """
+        try:
+            return self._kept(voice, self._enroller, enrolled, files)
+        except ConfigError as error:
+            try:
+                await self._enroller.delete(enrolled.kind, enrolled.voice)
+            except LinereadError:
+                error.message += f" The voice was made all the same, as {enrolled.voice}."
+                error.args = (error.message,)
+            raise
 
     def _kept_preview(self, voice: OwnVoice) -> bytes:
         with suppress(VoiceError):
@@ -392,7 +426,7 @@ def check_consent(consent: str | None) -> str:
     if not isinstance(consent, str) or not consent.strip():
         raise OptionError(
             "A voice is cloned only with its speaker's consent.",
-            remedy="Say who agreed to what, and when, as the consent: "
+            remedy="Say who agreed to what, and when, with consent (on the command line --consent), such as "
             "'Ana Silva, by mail on 2026-11-20: narration of our videos'.",
             code="consent_missing",
         )
@@ -453,9 +487,16 @@ def _taken(known: OwnVoice) -> OptionError:
 
 
 def _check_length(what: str, text: str, most: int) -> str:
-    if not isinstance(text, str) or not text.strip():
-        raise OptionError(f"{what} is empty.", remedy="Write it, in quotes.")
+    if not isinstance(text, str):
+        raise OptionError(f"{what} must be a string, not {type(text).__name__}.", remedy="Write it in quotes.")
     text = text.strip()
+    if not text:
+        raise OptionError(f"{what} is empty.", remedy="Write it, in quotes.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        remedy = "Decode it from UTF-8."
+        raise OptionError(f"{what} holds half a character (a lone surrogate).", remedy=remedy) from None
     if len(text) > most:
         raise OptionError(f"{what} has {len(text)} characters.", remedy=f"Shorten it to {most} at most.")
     return text

@@ -5,10 +5,11 @@ Owns the normalized responses of ``tts.voice_clone`` and ``tts.voice_design``.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from lineread.audio import container
-from lineread.errors import NoAudio, OptionError
+from lineread.errors import LinereadError, NoAudio, OptionError
 from lineread.results import Speech
 from lineread.speech import SAMPLE_WIDTH, Facts, Request, Spoken
 
@@ -186,6 +187,17 @@ def first_words(made: Made, text: str | None, words: Mapping[str, Any], *, strea
     if stream:
         raise OptionError("There are no words to stream.", remedy="Give a text, or leave stream out.")
     return None
+
+
+@contextmanager
+def though_made(made: Made) -> Iterator[None]:
+    """Errors of a new voice's first words say that the voice itself is there."""
+    try:
+        yield
+    except LinereadError as error:
+        error.message += f" The voice {made.voice.name} is made, and in the voice book; only its words failed."
+        error.args = (error.message,)
+        raise
 
 
 def previewed(made: Made, job: Job) -> Speech | None:

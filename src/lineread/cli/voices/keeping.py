@@ -63,7 +63,7 @@ def run_delete(arguments: argparse.Namespace) -> int:
     kept = []
     with options.client(arguments) as client:
         book = client.casting.book
-        voices = [book.get(name) for name in arguments.names]
+        voices = [book.of(name) or book.get(name) for name in dict.fromkeys(arguments.names)]
         for voice in voices:
             if arguments.forget:
                 book.drop(voice.name, frozenset(each.voice for each in voice.ids))
@@ -74,7 +74,8 @@ def run_delete(arguments: argparse.Namespace) -> int:
             f"{_listed(kept)} stays in the book: it belongs to another account, region or engine as well.",
             remedy="Run this with that one's settings, or use --forget to take it out of the book only.",
         )
-    _say([voice.name for voice in voices], "deleted", as_json=arguments.json)
+    done = "no longer in the book" if arguments.forget else "deleted"
+    _say([voice.name for voice in voices], done, as_json=arguments.json)
     return 0
 
 

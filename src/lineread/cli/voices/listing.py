@@ -66,10 +66,12 @@ def run_show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(record, ensure_ascii=False, indent=1))
         return 0
-    rows = [
-        (f"{key.replace('_', ' ')}:", _shown(value)) for key, value in record.items() if value not in ("", None, [])
-    ]
-    print(options.columns(rows))
+    ids = record.pop("ids", ())
+    facts = [(key, value) for key, value in record.items()]
+    for number, made in enumerate(ids, 1):
+        facts += [(f"{number}. {key}", value) for key, value in made.items()]
+    rows = [(f"{key.replace('_', ' ')}:", _shown(value)) for key, value in facts]
+    print(options.columns([row for row in rows if row[1]]))
     return 0
 
 
@@ -134,7 +136,7 @@ def _own_table(voices: Iterable[OwnVoice]) -> str:
     rows = [("YOUR OWN", "MADE BY", "SPEAKS", "CREATED", "LAST USED", "DESCRIPTION")]
     for voice in voices:
         engines = ", ".join(dict.fromkeys(_where(each.engine, realtime=each.realtime) for each in voice.ids))
-        description = options.narrow(voice.prompt or voice.consent, 60)
+        description = options.narrow(voice.prompt or f"consent: {voice.consent}", 60)
         dates = voice.created[:10], voice.last_used[:10] or "-"
         rows.append((voice.name, _MADE_BY[voice.kind], engines, *dates, description))
     return options.columns(rows)
@@ -148,7 +150,9 @@ def _where(engine: str, *, realtime: bool) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {number:g}" for name, number in value.items())
+        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_shown(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
     return "" if value is None or value is False else str(value)

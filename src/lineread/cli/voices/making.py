@@ -168,21 +168,23 @@ def _words(made: Made, arguments: argparse.Namespace) -> Request | None:
 
 def _tell(client: Client, made: Made, arguments: argparse.Namespace, words: Request | None) -> int:
     """Say what was made, and have it say its first words."""
+    if not arguments.json:  # first of all: whatever becomes of its words, the voice is made
+        for note in () if getattr(arguments, "quiet", False) else (*made.id.reasons, *made.notes):
+            print(f"lineread: {note}", file=sys.stderr)
+        near = " (approximate: the machine's own voice, brought near)" if made.id.fidelity == "approximate" else ""
+        print(f"{made.voice.name} is {made.id.voice}, for {made.id.target_model}{near}", flush=True)
     path = None
     if words is not None:
         from lineread.voices import new  # noqa: PLC0415 - as above
 
-        speech = new.previewed(made, client.prepare(client.named(words))) or client.generate(words)
-        path = speech.save(arguments.output)
-        if arguments.play:
-            _played(client, speech)
+        with new.though_made(made):
+            speech = new.previewed(made, client.prepare(client.named(words))) or client.generate(words)
+            path = speech.save(arguments.output)
+            if arguments.play:
+                _played(client, speech)
     if arguments.json:
         print(json.dumps(_record(made, path), ensure_ascii=False, indent=1))
         return 0
-    for note in () if getattr(arguments, "quiet", False) else (*made.id.reasons, *made.notes):
-        print(f"lineread: {note}", file=sys.stderr)
-    near = " (approximate: the machine's own voice, brought near)" if made.id.fidelity == "approximate" else ""
-    print(f"{made.voice.name} is {made.id.voice}, for {made.id.target_model}{near}")
     if path is not None:
         door.tell_path(path, named=arguments.output is not None)
     return 0

@@ -6,18 +6,12 @@ makes any stretch of its frames. A stretch is made with some of its neighbours, 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-# Without this onnxruntime counts its uses in a file of its own and sends them to its maker: the built-in voice keeps
-# what is done with it on the machine. Its own switch, `disable_telemetry_events`, comes too late for that. This is the
-# only write to the environment in lineread (see `config` for what is read), and a value of the user's own stays.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime as ort
-
+from lineread._onnxruntime import ort
 from lineread.engines.builtin import graph, package
 from lineread.engines.builtin.vocoder import BINS, Frames
 from lineread.errors import ConfigError, ServiceFailed

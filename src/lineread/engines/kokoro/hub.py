@@ -315,6 +315,7 @@ def _refused(status: int, file: File, host: str) -> LinereadError:
 
 def _lost(error: Exception, host: str) -> LinereadError:
     reason = getattr(error, "reason", None) or error
+    reason = getattr(reason, "strerror", None) or reason
     return Unreachable(
         f"The kokoro pack could not be fetched from {host}: {reason}.",
         remedy=f"Check the network, or name a mirror in HF_ENDPOINT; `{packs.INSTALL}` goes on from where it was.",

@@ -17,8 +17,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import onnxruntime as ort
 
+from lineread._onnxruntime import ort
 from lineread.engines.kokoro import graph, pack
 from lineread.errors import ServiceFailed
 
