@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -70,6 +71,7 @@ class Service(Enroller):
         del self.voices[voice]
 
     def _made(self, order: Clone | Design, kind: Kind) -> Enrolled:
+        asyncio.get_running_loop()  # where requests to a service are made
         self.orders.append(order)
         self._fail()
         voice = f"qwen-tts-{FAMILIES[kind]}-{order.name}-voice-{next(self._numbers)}-9ed2"

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from lineread import tts
+from lineread import _sync, tts
 from lineread.client import Client
 from lineread.errors import ConfigError, LinereadError, OptionError, ServiceFailed, VoiceError
 from lineread.fields import VOICE_CLONE, VOICE_DESIGN, json_schema
@@ -185,6 +185,8 @@ async def test_taking_in_what_was_made_elsewhere(place: Workplace) -> None:
     (voice,) = place.service.voices
     place.book.drop("guide", frozenset([voice]))
     own = await place.maker.adopt(voice, "old_guide")
+    machine = Maker(Service(engine="builtin", place="machine", account=""), place.book)
+    assert (await machine.extend("old_guide", Wanted())).preview  # it has no preview of its own yet
     assert own.prompt == PROMPT
     assert await place.spoken("old_guide") == voice
     assert [each.voice for each in await place.maker.all()] == [voice]
@@ -332,3 +334,10 @@ async def test_a_book_that_cannot_be_written(place: Workplace, tmp_path: Path) -
     place.service.fails = [None, ServiceFailed("Broken.")]
     with pytest.raises(ConfigError, match="made all the same, as qwen-tts-vd-guide-voice-"):
         await maker.make(DesignWish(PROMPT, "guide"))
+
+
+def test_extending_without_an_event_loop(place: Workplace) -> None:
+    """The command line, which has no event loop, makes further ids as well."""
+    tts.voice_design(PROMPT, "This way.", "guide", engine=place.studio, cache=False)
+    made = _sync.run(place.maker.extend("guide", Wanted(http=False, realtime=True)))
+    assert made.id.target_model == REALTIME

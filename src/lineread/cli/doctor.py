@@ -25,6 +25,7 @@ from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
 from lineread.engines.espeak import Espeak
 from lineread.engines.fake import Fake
+from lineread.engines.kokoro import pack
 from lineread.engines.local import Local
 from lineread.errors import LinereadError
 from lineread.speech import Request
@@ -146,6 +147,8 @@ def _engine(name: str, settings: Settings) -> Finding:
         return Finding(what, GOOD, "plays tones, for tests")
     if name == DashScope.name and not settings.needs_key:
         return Finding(what, NOTE, "speaks with a key, and none was looked for")
+    if name == "kokoro" and not pack.is_whole(pack.directory(settings.data_dir)):
+        return Finding(what, NOTE, "its pack is not installed", f"Run `{pack.INSTALL}`, for seven more languages.")
     try:
         return Finding(what, GOOD, _ability(registry.create(name, settings)))
     except LinereadError as error:

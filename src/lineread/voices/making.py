@@ -33,6 +33,8 @@ PREVIEW_TEXT: Final = "Hello, this is my voice. Shall we read something together
 PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点什么吧？"
 #: Most characters of a note of consent.
 LONGEST_CONSENT: Final = 10_000
+#: What the preview is called in the voice's folder.
+_PREVIEW_FILE: Final = "preview.wav"
 #: Voices of a page when all are listed, and most pages.
 _PAGE: Final = 100
 _MOST_PAGES: Final = 20
@@ -155,6 +157,7 @@ class Maker:
             EngineError: It could not be made.
             ConfigError: The book cannot be read or written.
         """
+        await _sync.on_event_loop()
         voice = self._book.get(name)
         sample = b""
         if voice.kind == "clone":
@@ -278,7 +281,7 @@ class Maker:
             prompt=prompt,
             preview_text=_check_length("The preview's text", preview_text, LONGEST_PREVIEW),
             language=_language(wish.language_type, preview_text),
-            preview="preview.wav",
+            preview=_PREVIEW_FILE,
             extend=wish.wanted.extend,
         )
         await _sync.on_event_loop()
@@ -378,8 +381,8 @@ class Maker:
         )
         preview = _preview(enrolled)
         if preview and enroller is self._enroller:
-            files = {**files, voice.preview: preview}
-            voice = replace(voice, preview_text=enrolled.preview_text or voice.preview_text)
+            voice = replace(voice, preview=_PREVIEW_FILE, preview_text=enrolled.preview_text or voice.preview_text)
+            files = {**files, _PREVIEW_FILE: preview}
         voice = voice.with_id(made)
         self._book.keep(voice, files)
         return voice, made
