@@ -39,6 +39,8 @@ def test_a_voice_from_its_making_to_its_end(capsys: pytest.CaptureFixture[str], 
     assert said(capsys, "delete", "guide", "guide", *HERE) == "guide is deleted.\n"
     assert voice not in said(capsys, "remote", *HERE)
     assert said(capsys, "import", "cast.zip") == "guide is in the voice book.\n"
+    assert main(["say", *HERE, "-q", "-v", "guide", "-o", "again.wav", "And here is the second hall."]) == 0
+    assert os.path.getsize("again.wav") == pytest.approx(os.path.getsize("hall.wav"), rel=0.1)
     assert main(["voices", "show", "nobody"]) == 2
 
 

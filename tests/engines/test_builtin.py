@@ -409,7 +409,8 @@ async def test_an_unknown_model_is_not_guessed_at(damaged: Path) -> None:
 async def test_a_missing_dependency_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without onnxruntime the first line says so, and warming up early says nothing and breaks nothing."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.delitem(sys.modules, "lineread.engines.builtin.model", raising=False)
+    for module in ("lineread._onnxruntime", "lineread.engines.builtin.model"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     engine = Builtin()
     engine.warm()
     assert "onnxruntime" in (await _fails(engine)).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -324,12 +325,22 @@ def test_words_that_fail_cost_no_voice(place: Workplace) -> None:
     assert place.book.get("guide").ids
 
 
-async def test_a_book_that_cannot_be_written(place: Workplace, tmp_path: Path) -> None:
-    """What cannot be written down is deleted again where it was made; where that fails, its id is told."""
+async def test_a_book_that_cannot_be_written(place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is ordered then. Where it shows afterwards, the voice is deleted again, or else its id is told."""
     (tmp_path / "a file").write_text("in the way")
     maker = Maker(place.service, Book(str(tmp_path / "a file" / "voices")))
     with pytest.raises(ConfigError, match="cannot be written"):
         await maker.make(DesignWish(PROMPT, "guide"))
+    assert place.service.orders == []
+
+    def full(*_: object) -> None:
+        raise ConfigError("The disk is full.")
+
+    maker = place.maker
+    monkeypatch.setattr(place.book, "keep", full)
+    with pytest.raises(ConfigError, match="full"):
+        await maker.make(DesignWish(PROMPT, "guide"))
+    assert len(place.service.orders) == 1
     assert place.service.voices == {}
     place.service.fails = [None, ServiceFailed("Broken.")]
     with pytest.raises(ConfigError, match="made all the same, as qwen-tts-vd-guide-voice-"):
@@ -341,3 +352,26 @@ def test_extending_without_an_event_loop(place: Workplace) -> None:
     tts.voice_design(PROMPT, "This way.", "guide", engine=place.studio, cache=False)
     made = _sync.run(place.maker.extend("guide", Wanted(http=False, realtime=True)))
     assert made.id.target_model == REALTIME
+
+
+async def test_the_same_name_twice_at_once(place: Workplace) -> None:
+    """Of two that are asked for at the same time, the same is made once, and another one is refused."""
+    made = await asyncio.gather(
+        *(place.design() for _ in range(3)), place.design(prompt="Another."), return_exceptions=True
+    )
+    assert len(place.service.orders) == 1
+    kept = [each for each in made if isinstance(each, Made)]
+    assert len({each.id.voice for each in kept}) == 1
+    assert len(kept) in (1, 3)
+    assert all(isinstance(each, Made | OptionError) for each in made)
+
+
+async def test_what_was_made_on_another_machine(place: Workplace) -> None:
+    """The machine's own voices of an imported book are made anew here, from what the book keeps."""
+    there, here = (Service(engine="builtin", place="machine", account="") for _ in range(2))
+    first = await Maker(there, place.book).make(DesignWish(PROMPT, "guide"))
+    await Maker(here, place.book).restore("guide")
+    assert [each.voice for each in place.book.get("guide").ids] == list(here.voices)
+    await Maker(here, place.book).restore("guide")
+    assert len(here.orders) == 1
+    assert first.id.voice in there.voices

@@ -16,11 +16,12 @@ import json
 import os
 import sys
 import time
+import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lineread import catalogue, enrolment
+from lineread import catalogue, claims, enrolment
 from lineread.enrolment import KINDS
 from lineread.errors import ConfigError, OptionError, VoiceError, shortened
 
@@ -30,6 +31,7 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lineread.claims import Claim
     from lineread.enrolment import Fidelity, Kind
 
 _RECORD: Final = "voice.json"
@@ -185,6 +187,18 @@ class Book:
                 if voice is not None:
                     found.append(voice)
         return found
+
+    def claim(self, name: str) -> Claim | None:
+        """The right to make a voice of that name; None while somebody has it.
+
+        Raises:
+            ConfigError: The book cannot be written to.
+        """
+        try:
+            os.makedirs(self._directory, 0o700, exist_ok=True)
+            return claims.claim(os.path.join(self._directory, ".names"), zlib.crc32(name.casefold().encode()))
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def keep(self, voice: OwnVoice, files: Mapping[str, bytes] | None = None) -> None:
         """Write a voice down, in place of the one of that name.
@@ -356,10 +370,13 @@ class Book:
             finally:
                 os.close(lock)
         except OSError as error:
-            raise ConfigError(
-                f"The voice book at {self._directory} cannot be written: {error.strerror or type(error).__name__}.",
-                remedy="Free it, or set LINEREAD_DATA_DIR to a place that can be written.",
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"The voice book at {self._directory} cannot be written: {error.strerror or type(error).__name__}.",
+            remedy="Free it, or set LINEREAD_DATA_DIR to a place that can be written.",
+        )
 
 
 def check_name(name: str) -> str:

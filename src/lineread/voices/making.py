@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from lineread.claims import Claim
     from lineread.engines.enroller import Enroller
     from lineread.enrolment import Enrolled, Kind
     from lineread.voices.book import Book
@@ -35,6 +36,9 @@ PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点�
 LONGEST_CONSENT: Final = 10_000
 #: What the preview is called in the voice's folder.
 _PREVIEW_FILE: Final = "preview.wav"
+#: Seconds that one waits for another who makes a voice of the same name, and between looks.
+_PATIENCE: Final = 300.0
+_LOOK: Final = 0.05
 #: Voices of a page when all are listed, and most pages.
 _PAGE: Final = 100
 _MOST_PAGES: Final = 20
@@ -251,6 +255,27 @@ class Maker:
         known = filter(None, (self._enroller, self._rehearsal))
         return next((each for each in known if (each.engine, each.place, each.account) == place), None)
 
+    async def restore(self, name: str) -> None:
+        """Make anew what the book says was made here and is not here: after an import from another machine, say.
+
+        Raises:
+            RequestError: There is no such voice, or nothing left to make it from.
+            EngineError: It could not be made.
+            ConfigError: The book cannot be read or written.
+        """
+        await _sync.on_event_loop()
+        voice = self._book.get(name)
+        lost = []
+        for each in voice.ids:
+            if self._keeper(each) is self._enroller:
+                try:
+                    await self._enroller.find(voice.kind, each.voice)
+                except VoiceError:
+                    lost.append(each)
+        if lost:
+            self._book.keep(replace(voice, ids=tuple(each for each in voice.ids if each not in lost)))
+            await self.extend(name, Wanted())
+
     async def _clone(self, wish: CloneWish) -> Made:
         consent = check_consent(wish.consent)
         name = None if wish.name is None else check_name(wish.name)
@@ -290,6 +315,25 @@ class Maker:
     async def _made(self, asked: OwnVoice, wanted: Wanted, sample: bytes) -> Made:
         """The voice with all ids that are wanted; those that it has are not made again."""
         targets = self._targets(asked.kind, wanted)
+        right = await self._alone(asked.name)
+        try:
+            return await self._all_made(asked, wanted, targets, sample)
+        finally:
+            right.release()
+
+    async def _alone(self, name: str) -> Claim:
+        """The right to make a voice of that name, which one has at a time: nothing is paid for twice.
+
+        Raises:
+            ConfigError: The book cannot be written to, or somebody does not let go of it.
+        """
+        for _ in range(round(_PATIENCE / _LOOK)):
+            if (right := self._book.claim(name)) is not None:
+                return right
+            await asyncio.sleep(_LOOK)
+        raise ConfigError(f"Another process is making the voice {name}.", remedy="Wait for it, or end it.")
+
+    async def _all_made(self, asked: OwnVoice, wanted: Wanted, targets: Sequence[str], sample: bytes) -> Made:
         voice = self._known(asked, wanted)
         replaced = self._book.find(asked.name) if not voice.ids else None
         if voice.ids and voice != self._book.find(voice.name):

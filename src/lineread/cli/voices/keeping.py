@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from lineread import _sync, config
 from lineread.cli import options
-from lineread.errors import OutputError, VoiceError
+from lineread.client import REHEARSAL, Client
+from lineread.errors import LinereadError, OutputError, VoiceError
 from lineread.voices.casting import Casting
 
 if TYPE_CHECKING:
@@ -124,6 +126,12 @@ def run_export(arguments: argparse.Namespace) -> int:
 def run_import(arguments: argparse.Namespace) -> int:
     """Take voices in."""
     names = _book().take_in(os.path.expanduser(arguments.file), replacing=arguments.replace)
+    with Client(engine=REHEARSAL, cache=False) as client:
+        for name in names:
+            try:
+                _sync.run(client.maker().restore(name))
+            except LinereadError as error:
+                print(f"lineread: {name} cannot speak on this machine: {error}", file=sys.stderr)
     _say(names, "in the voice book", as_json=arguments.json)
     return 0
 

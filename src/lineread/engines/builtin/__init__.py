@@ -189,7 +189,8 @@ class Builtin(Engine):
         it is imported right here, and asyncio can follow while the network is set up by itself.
         """
         if "asyncio" in sys.modules:
-            threading.Thread(target=self._begin, name="lineread-load", daemon=True).start()
+            # No daemon: an interpreter that ends while onnxruntime is at work in it is aborted.
+            threading.Thread(target=self._begin, name="lineread-load").start()
         else:
             self._begin()
 

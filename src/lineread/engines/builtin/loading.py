@@ -55,10 +55,10 @@ class Loading:
 
 
 class _Task(threading.Thread, Generic[T]):
-    """A call on a thread of its own."""
+    """A call on a thread of its own, which the interpreter waits for at its end: onnxruntime would abort it."""
 
     def __init__(self, work: Callable[[], T]) -> None:
-        super().__init__(name="lineread-load", daemon=True)
+        super().__init__(name="lineread-load")
         self._work = work
         self._outcome: list[T] = []
         self._error: BaseException | None = None

@@ -117,7 +117,7 @@ class Kokoro(Engine):
 
     def warm(self) -> None:
         """Begin to load the voice, if it is there."""
-        threading.Thread(target=self._load_early, name="lineread-load", daemon=True).start()
+        threading.Thread(target=self._load_early, name="lineread-load").start()  # no daemon, as the builtin engine's
 
     async def aclose(self) -> None:
         """Let go of the network and the threads. What is being spoken is finished; what is to follow fails."""
@@ -177,7 +177,7 @@ class Kokoro(Engine):
 
                 phonemizer = Phonemizer()
                 if language is not None:
-                    threading.Thread(target=phonemizer.load, args=(language,), daemon=True).start()
+                    threading.Thread(target=phonemizer.load, args=(language,)).start()
                 self._speaker = Speaker(Network(self._place), phonemizer)
             return self._speaker
 
