@@ -97,6 +97,7 @@ class Client:
         output_dir: Base of the default output directory; ``OUTPUT_DIR``, else ``output``.
         warm: Realtime sockets that are kept ready for each model while live sessions are open, so that the next
             session does not wait for a connection.
+        offline: No pack of voices is fetched. The cloud is not held back by it: choose an engine of the machine.
         notice: Takes the lines that the user should know, such as which engine was chosen for lack of a key.
 
     Raises:
@@ -116,6 +117,7 @@ class Client:
         cache_dir: str | os.PathLike[str] | None = None,
         output_dir: str | os.PathLike[str] | None = None,
         warm: int = 1,
+        offline: bool = False,
         notice: Callable[[str], None] = tell,
     ) -> None:
         _check_engine("engine", engine)
@@ -124,6 +126,7 @@ class Client:
             api_key=api_key,
             cache=cache,
             warm=warm,
+            offline="1" if offline else None,
             engine=engine if isinstance(engine, str) else None,
             fallback=fallback if isinstance(fallback, str) else None,
             base_url=base_url,

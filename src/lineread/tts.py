@@ -66,6 +66,7 @@ class Settings(TypedDict, total=False):
     cache_dir: str | os.PathLike[str] | None
     output_dir: str | os.PathLike[str] | None
     warm: int
+    offline: bool
 
 
 class Extras(Options, Settings, total=False):

@@ -160,11 +160,13 @@ async def test_deleting(place: Workplace) -> None:
 async def test_deleting_what_belongs_elsewhere(place: Workplace) -> None:
     """Ids of another account are neither deleted nor forgotten."""
     await place.design()
-    elsewhere = Maker(Service(account="b2"), place.book)
+    machine = Service(engine="builtin", place="machine", account="")
+    await Maker(machine, place.book).extend("guide", Wanted())
+    elsewhere = Maker(Service(account="b2"), place.book, machine)
     left = await elsewhere.unmake("guide")
     assert left is not None
-    assert len(left.ids) == 1
-    assert len(place.service.voices) == 1
+    assert len(left.ids) == 2
+    assert len(place.service.voices) == len(machine.voices) == 1
 
 
 async def test_a_likeness_to_rehearse_with(place: Workplace) -> None:

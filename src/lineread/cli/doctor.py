@@ -75,7 +75,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at everything and print what was found."""
-    settings, troubles = config.survey(**options.settings(arguments))
+    given = options.settings(arguments) | {"offline": "1" if arguments.offline else None}
+    settings, troubles = config.survey(**given)
     findings = [*_examine(settings, troubles, network=not arguments.no_network)]
     if arguments.json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=1))

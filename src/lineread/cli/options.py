@@ -38,6 +38,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--region", help="cn-beijing or ap-southeast-1 (default: cn-beijing)")
     group.add_argument("--workspace", metavar="ID", help="Model Studio workspace id")
     group.add_argument("--base-url", metavar="URL", help="the HTTP base of another host, such as a lineread server's")
+    group.add_argument("--offline", action="store_true", help="fetch no voices for the machine")
     group.add_argument("--no-cache", action="store_true", help="keep nothing, look nothing up")
 
 
@@ -49,7 +50,8 @@ def client(arguments: argparse.Namespace) -> Client:
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """What :func:`add_settings` asks for, by the names that settings have."""
     names = ("engine", "fallback", "region", "workspace", "base_url")
-    return {**{name: getattr(arguments, name) for name in names}, "cache": not arguments.no_cache}
+    given = {name: getattr(arguments, name) for name in names}
+    return {**given, "cache": not arguments.no_cache, "offline": arguments.offline}
 
 
 def _say_nothing(_: str) -> None:

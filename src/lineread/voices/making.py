@@ -224,7 +224,7 @@ class Maker:
     async def unmake(self, name: str) -> OwnVoice | None:
         """Delete a voice where it was made, and then from the book.
 
-        What was made by another engine, in another region or for another account stays, and so does the voice then.
+        Where some of it was made by another engine, in another region or for another account, nothing is deleted.
 
         Args:
             name: The voice's.
@@ -239,6 +239,8 @@ class Maker:
         """
         voice = self._book.get(name)
         left: OwnVoice | None = voice
+        if any(self._keeper(each) is None for each in voice.ids):
+            return voice
         for each in voice.ids:
             keeper = self._keeper(each)
             if keeper is None:

@@ -192,7 +192,7 @@ def _rename(path: str, new: str) -> None:
 def not_found(voice: str) -> VoiceError:
     """There is no voice of that id."""
     return VoiceError(
-        f"Voice not found: {shortened(voice)}",
+        f"Voice not found: {shortened(voice)}.",
         remedy="`lineread voices` lists those that were made here; the service's own speak with their account's key.",
         code="voice_not_found",
     )
