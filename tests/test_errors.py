@@ -26,6 +26,7 @@ CONTRACT = {
     "VoiceError": ("unknown_voice", 2, 400),
     "ModelError": ("unknown_model", 2, 400),
     "OptionError": ("bad_option", 2, 400),
+    "OverBudget": ("over_budget", 2, 402),
     "MalformedRequest": ("malformed_request", 2, 400),
     "ConfigError": ("bad_config", 3, 500),
     "EngineUnknown": ("unknown_engine", 3, 500),

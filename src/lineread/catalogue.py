@@ -11,6 +11,9 @@ L voices that only its later snapshots have.
 OpenAI's names stand for Qwen's so that programs written for OpenAI find a voice of the same gender, age and
 character; its names are those of its speech reference of 2026. Each stands for a voice that flash and instruct models
 both have, so that adding instructions never loses the voice.
+
+Prices are those of the pricing page of May 2026. It gives those of making a voice in Singapore in dollars; they are
+turned into yuan at that page's own rate.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Model families whose voices are the user's own: made by cloning, made by design.
 CUSTOM_FAMILIES = ("vc", "vd")
+#: What most models are priced by.
+BY_CHARACTERS = "10000 characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,14 @@ class Model:
     def custom(self) -> bool:
         """It speaks custom voices only."""
         return self.voices in CUSTOM_FAMILIES
+
+    def price(self, region: str) -> float | None:
+        """Yuan for 10,000 billed characters; None where it bills tokens.
+
+        Args:
+            region: Where it speaks; anywhere else it costs as much as where it costs the most.
+        """
+        return dearest(self.prices, region) if self.price_unit == BY_CHARACTERS else None
 
     def has(self, voice: Voice) -> bool:
         """Whether this model speaks that voice."""
@@ -142,10 +155,15 @@ class OpenAIVoice:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All facts, by id."""
+    """All facts, by id.
+
+    Attributes:
+        voice_prices: Yuan for making a voice, by how it is made and region.
+    """
 
     languages: tuple[str, ...]
     regions: Mapping[str, Region]
+    voice_prices: Mapping[str, Mapping[str, float]]
     models: Mapping[str, Model]
     voices: Mapping[str, Voice]
     openai_models: Mapping[str, OpenAIModel]
@@ -160,6 +178,7 @@ def load() -> Catalogue:
     return Catalogue(
         languages=("Auto", *facts["languages"]),
         regions={fields["id"]: Region(**fields) for fields in facts["regions"]},
+        voice_prices=facts["voice_prices"],
         models={fields["id"]: Model(**fields) for fields in facts["models"]},
         voices={fields["id"]: Voice(**fields) for fields in facts["voices"]},
         openai_models={fields["id"]: OpenAIModel(**fields) for fields in facts["openai_models"]},
@@ -253,6 +272,11 @@ def custom_family(voice_: str) -> str | None:
 def voices_of(model_: Model) -> tuple[Voice, ...]:
     """The system voices that a model speaks, in the catalogue's order."""
     return tuple(each for each in load().voices.values() if model_.has(each))
+
+
+def dearest(prices: Mapping[str, float], region: str) -> float:
+    """A price in a region; in one that has none of its own the highest there is."""
+    return prices[region] if region in prices else max(prices.values())
 
 
 def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:

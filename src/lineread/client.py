@@ -18,7 +18,7 @@ from lineread import plan as plans
 from lineread.cache import Cache
 from lineread.engines import registry
 from lineread.engines.base import Engine, Wrapper
-from lineread.errors import EngineUnknown, OptionError
+from lineread.errors import EngineUnknown, OptionError, VoiceError
 from lineread.results import AsyncStream, Speech, Stream
 from lineread.speech import LiveRequest, Request
 from lineread.voices.casting import Casting
@@ -26,12 +26,14 @@ from lineread.voices.casting import Casting
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from lineread.budget import Purse
     from lineread.config import Settings
     from lineread.engines.base import Turn
     from lineread.engines.enroller import Enroller
     from lineread.engines.link import Link
     from lineread.live.session import Live
     from lineread.plan import Plan
+    from lineread.quote import Quote
     from lineread.speech import Chunk, Segment
     from lineread.voices.making import CloneWish, DesignWish, Made, Maker
 
@@ -75,6 +77,12 @@ class Job:
         """Speak it."""
         return pipeline.speak(self.plan, self.studio)
 
+    def quote(self) -> Quote:
+        """What it will cost, and how long it will be. Nothing is sent, nothing is loaded."""
+        from lineread import quote  # noqa: PLC0415 - few ask
+
+        return quote.quote(self.plan, self.studio)
+
 
 #: The engine that makes likenesses of voices without the cloud.
 REHEARSAL = "builtin"
@@ -98,7 +106,15 @@ class Client:
         warm: Realtime sockets that are kept ready for each model while live sessions are open, so that the next
             session does not wait for a connection.
         offline: No pack of voices is fetched. The cloud is not held back by it: choose an engine of the machine.
+        budget: The most that this client may spend on speech and voices, such as ``5yuan`` or ``20000characters``;
+            what costs more is refused before it begins. What the cache has, and the machine speaks, costs nothing.
         notice: Takes the lines that the user should know, such as which engine was chosen for lack of a key.
+
+    Attributes:
+        settings: The settings in force.
+        casting: Finds ids of voices of the user's own.
+        cache: Where finished segments are kept; None keeps nothing.
+        purse: The budget, and what of it is spent; None for no bound.
 
     Raises:
         ConfigError: A setting has a value that it cannot have.
@@ -118,6 +134,7 @@ class Client:
         output_dir: str | os.PathLike[str] | None = None,
         warm: int = 1,
         offline: bool = False,
+        budget: str | None = None,
         notice: Callable[[str], None] = tell,
     ) -> None:
         _check_engine("engine", engine)
@@ -137,6 +154,7 @@ class Client:
         )
         self._engine = engine if isinstance(engine, Engine) else None
         self._fallback = fallback if isinstance(fallback, Engine) else None
+        self.purse = None if budget is None else _purse(budget)
         self._notice = notice
         self._noticed: set[str] = set()
         self._open: dict[str, Engine] = {}
@@ -208,14 +226,30 @@ class Client:
             request: Its voice is a system voice or an id; names of the voice book are :meth:`named` before.
 
         Raises:
-            RequestError: What is asked cannot be done.
+            RequestError: What is asked cannot be done, or costs more than is left of the budget.
             ConfigError: The engine cannot work as it is set up.
         """
-        engine = self.engine()
-        plan = plans.make(request, engine)
-        self._say_who_speaks(engine, request, plan.request)
-        studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
-        return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE))
+        job = self._planned(request)
+        self._say_who_speaks(job.studio.engine, request, job.request)
+        if self.purse is not None:
+            self.purse.check(job.quote().cost)
+        return job
+
+    def quote(self, request: Request) -> Quote:
+        """What a request will cost, and how long it will be. Nothing is sent, loaded or made.
+
+        Raises:
+            RequestError: What is asked cannot be done; or its voice has to be made first.
+            ConfigError: The engine cannot work as it is set up.
+        """
+        voice = self.casting.find(request.voice, self.engine(), model=request.model, realtime=False)
+        if voice is None:
+            raise VoiceError(
+                f"{request.voice} was not made for that model yet.",
+                remedy=f"Make it first: lineread voices extend {request.voice}.",
+                code="voice_not_made",
+            )
+        return self._planned(replace(request, voice=voice)).quote()
 
     def live(self, request: LiveRequest) -> Live:
         """A session in which text streams in while speech streams out. Nothing is sent before it is opened.
@@ -309,6 +343,12 @@ class Client:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
+    def _planned(self, request: Request) -> Job:
+        engine = self.engine()
+        plan = plans.make(request, engine)
+        studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
+        return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE))
+
     def _named(self, name: str) -> Engine:
         if name not in self._open:
             self._open[name] = registry.create(name, self.settings)
@@ -317,8 +357,17 @@ class Client:
     def _equipped(self, primary: Engine, backup: Engine | None) -> Engine:
         mark = f"{id(primary)} {id(backup)}"
         if mark not in self._open:
-            self._open[mark] = _Equipped(primary, backup, self.settings, self.cache)
+            bare, behind = self._paid(primary), None if backup is None else self._paid(backup)
+            self._open[mark] = _Equipped(bare, behind, self.settings, self.cache)
         return self._open[mark]
+
+    def _paid(self, engine: Engine) -> Engine:
+        """An engine that is paid for out of the client's purse, if it has one."""
+        if self.purse is None:
+            return engine
+        from lineread.wrappers.budgeted import Budgeted  # noqa: PLC0415 - few have a budget
+
+        return Budgeted(engine, self.purse)
 
     def _say_who_speaks(self, engine: Engine, asked: Request | LiveRequest, resolved: Request | LiveRequest) -> None:
         """Tell what the user could not know, and has not asked for."""
@@ -341,6 +390,12 @@ def _check_engine(place: str, value: object) -> None:
             f"{place} must be a name or an Engine object, not {type(value).__name__}.",
             remedy="Give a name such as 'builtin', or an object of a class made from lineread.Engine.",
         )
+
+
+def _purse(budget: str) -> Purse:
+    from lineread.budget import Budget, Purse  # noqa: PLC0415 - few have a budget
+
+    return Purse(Budget.parse(budget))
 
 
 class _Equipped(Wrapper):

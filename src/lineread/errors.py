@@ -8,6 +8,7 @@ Owns the error classes, their stable codes and what each door makes of them. Imp
     │   ├── VoiceError             unknown voice, or a voice that the model lacks
     │   ├── ModelError             unknown model, or one that this engine cannot call
     │   ├── OptionError            a field with a value that it cannot have
+    │   ├── OverBudget             more than is left of what may be spent
     │   └── MalformedRequest       request JSON that is no request
     ├── ConfigError                lineread is set up wrong
     │   ├── EngineUnknown          no engine of that name
@@ -154,6 +155,13 @@ class OptionError(RequestError):
     code = "bad_option"
 
 
+class OverBudget(RequestError):
+    """It would cost more than is left of what may be spent."""
+
+    code = "over_budget"
+    http_status = 402
+
+
 class MalformedRequest(RequestError):
     """The request JSON is not a request."""
 
@@ -181,7 +189,13 @@ class KeyMissing(ConfigError):
 
 
 class EngineError(LinereadError):
-    """The engine did not speak."""
+    """The engine did not speak.
+
+    Attributes:
+        may_be_billed: The service may ask for money all the same: it had the request, and has not refused it.
+    """
+
+    may_be_billed = True
 
     code = "engine_failed"
     exit_status = 4
@@ -192,6 +206,7 @@ class Unauthorized(EngineError):
     """The key is wrong, or lacks the permission."""
 
     code = "unauthorized"
+    may_be_billed = False
     exit_status = 3
     http_status = 401
 
@@ -200,6 +215,7 @@ class Refused(EngineError):
     """The service will not speak this, now or later."""
 
     code = "refused"
+    may_be_billed = False
     http_status = 400
 
 
@@ -207,6 +223,7 @@ class QuotaExceeded(EngineError):
     """The account is out of quota or in debt."""
 
     code = "quota_exceeded"
+    may_be_billed = False
     http_status = 429
 
 
@@ -218,6 +235,7 @@ class Throttled(EngineError):
     """
 
     code = "throttled"
+    may_be_billed = False
     exit_status = 5
     http_status = 429
 

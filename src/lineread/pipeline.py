@@ -42,6 +42,10 @@ class Studio:
         """The content address of a segment's sound here."""
         return segment.key(self.fingerprint)
 
+    def holds(self, segment: Segment) -> bool:
+        """Whether the cache has that segment, whatever its state."""
+        return self.cache is not None and self.cache.holds(self.key(segment))
+
     def recall(self, segment: Segment, key: str) -> Chunk | None:
         """The segment as it was spoken before, if the cache has it under that key."""
         if self.cache is None:

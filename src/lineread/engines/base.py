@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
+    from lineread.budget import Tariff
     from lineread.config import Settings
     from lineread.engines.enroller import Enroller
     from lineread.engines.link import Link
@@ -95,6 +96,10 @@ class Engine(ABC):
         """What a resolved request counts against; None where nobody counts."""
         return None
 
+    def tariff(self, request: Request | LiveRequest) -> Tariff | None:
+        """What speech costs for a resolved request; None where it costs nothing."""
+        return None
+
     def wait(self, request: Request) -> float:
         """Seconds for which a resolved request would have to wait within its quota before its call begins."""
         return 0.0
@@ -163,6 +168,10 @@ class Wrapper(Engine):
     def quota(self, request: Request) -> Quota | None:
         """As the inner engine."""
         return self.inner.quota(request)
+
+    def tariff(self, request: Request | LiveRequest) -> Tariff | None:
+        """As the inner engine."""
+        return self.inner.tariff(request)
 
     def wait(self, request: Request) -> float:
         """As the inner engine."""

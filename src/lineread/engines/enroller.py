@@ -39,6 +39,10 @@ class Enroller(ABC):
             ModelError: There is none, or that one does not speak voices made so, or not that way.
         """
 
+    def price(self, kind: Kind) -> float:
+        """Yuan for making a voice; 0 where that costs nothing."""
+        return 0.0
+
     @abstractmethod
     async def clone(self, order: Clone) -> Enrolled:
         """Make a voice from a sample.

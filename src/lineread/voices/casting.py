@@ -15,8 +15,7 @@ from lineread.errors import VoiceError
 
 if TYPE_CHECKING:
     from lineread.engines.base import Engine
-    from lineread.engines.enroller import Enroller
-    from lineread.voices.book import Book, Id, OwnVoice
+    from lineread.voices.book import Book, OwnVoice
 
 
 class Casting:
@@ -39,8 +38,8 @@ class Casting:
             self._book = Book(self._directory)
         return self._book
 
-    async def id(self, voice: str, engine: Engine, *, model: str | None, realtime: bool) -> str:
-        """What an engine has to be asked for.
+    def find(self, voice: str, engine: Engine, *, model: str | None, realtime: bool) -> str | None:
+        """What an engine has to be asked for; None for a voice that has to be made for that first.
 
         Args:
             voice: A name or an id, as a request says it.
@@ -51,33 +50,53 @@ class Casting:
         Raises:
             VoiceError: It is a voice of the book, and this engine or model cannot speak it.
             ConfigError: What the book says of it cannot be read.
+        """
+        own = self._own(voice)
+        if own is None:
+            return voice
+        from lineread.voices import making  # noqa: PLC0415 - as above
+
+        found = making.speaker(own, engine.enroller(), model=model, realtime=realtime)
+        return None if found is None else found.voice
+
+    async def id(self, voice: str, engine: Engine, *, model: str | None, realtime: bool) -> str:
+        """As :meth:`find`; what has to be made first is made now, on the machine always, else where that was allowed.
+
+        Raises:
             EngineError: It had to be made, and could not be.
         """
-        if not isinstance(voice, str) or catalogue.knows(voice) or catalogue.custom_family(voice):
+        found = self.find(voice, engine, model=model, realtime=realtime)
+        own = self._own(voice)
+        if own is None:
             return voice
+        if found is None:
+            found = await self._made(own, engine, model=model, realtime=realtime)
+        self.book.note_use(own)
+        return found
+
+    def _own(self, voice: str) -> OwnVoice | None:
+        """The voice of the book that a name stands for.
+
+        Raises:
+            VoiceError: It stands for none, but nearly.
+        """
+        if not isinstance(voice, str) or catalogue.knows(voice) or catalogue.custom_family(voice):
+            return None
         own = self.book.find(voice)
         if own is None:
             self._suggest(voice)
-            return voice
+        return own
+
+    async def _made(self, own: OwnVoice, engine: Engine, *, model: str | None, realtime: bool) -> str:
         from lineread.voices import making  # noqa: PLC0415 - as above
 
         enroller = engine.enroller()
-        found = making.speaker(own, enroller, model=model, realtime=realtime)
         assert enroller is not None  # without one, the voice has been refused
-        if found is None:
-            found = await self._made(own, enroller, model=model, realtime=realtime)
-        self.book.note_use(own)
-        return found.voice
-
-    async def _made(self, own: OwnVoice, enroller: Enroller, *, model: str | None, realtime: bool) -> Id:
-        """An id that is made now: on the machine always, at the service where that was allowed."""
-        from lineread.voices import making  # noqa: PLC0415 - as above
-
         if enroller.engine == "dashscope" and not own.extend:
             raise making.not_made(own, enroller, realtime=realtime)
         await _sync.on_event_loop()
         wanted = making.Wanted(model, http=not realtime, realtime=realtime)
-        return (await making.Maker(enroller, self.book).extend(own.name, wanted)).id
+        return (await making.Maker(enroller, self.book).extend(own.name, wanted)).id.voice
 
     def _suggest(self, name: str) -> None:
         """Refuse a name that is nearly that of a voice of the book.

@@ -407,6 +407,7 @@ _TABLE: Final = {
     "not_allowed": _DENIED,
     "limit_reached": _RATE,
     "limit_reached.day": _QUOTA,
+    "over_budget": _QUOTA,
     "overloaded": _THROTTLED,
     "leaving": _UNAVAILABLE,
     "not_served": _URL,

@@ -195,6 +195,7 @@ _TABLE: Final = {
     "limit_reached": (429, "requests", "rate_limit_exceeded"),
     "quota_exceeded": (429, "insufficient_quota", "insufficient_quota"),
     "account_in_debt": (429, "insufficient_quota", "insufficient_quota"),
+    "over_budget": (429, "insufficient_quota", "insufficient_quota"),
     "model_not_opened": (403, "invalid_request_error", "model_not_opened"),
     "content_refused": (400, "invalid_request_error", "content_policy_violation"),
     "text_too_long": (400, "invalid_request_error", "string_above_max_length"),

@@ -1,9 +1,10 @@
 """What belongs around an engine: each wrapper has the engine's own shape and changes one thing.
 
-``Finished`` makes its segments fit to be joined, ``Limited`` keeps it within its service's limit, ``Retrying`` asks
-again, ``Fallback`` has another engine speak what it could not. That one is ``Cached``, since the pipeline keeps only
-what the engine spoke that was asked, and a ``CircuitBreaker`` says when to turn to it without trying. Owns the order
-in which they are put on. They need asyncio and numpy, so only what has to be spoken anew imports them.
+``Budgeted`` speaks as long as a purse lasts, ``Finished`` makes its segments fit to be joined, ``Limited`` keeps it
+within its service's limit, ``Retrying`` asks again, ``Fallback`` has another engine speak what it could not. That one
+is ``Cached``, since the pipeline keeps only what the engine spoke that was asked, and a ``CircuitBreaker`` says when to
+turn to it without trying. Owns the order in which they are put on. They need asyncio and numpy, so only what has to be
+spoken anew imports them.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from lineread.speech import Facts, LiveRequest
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from lineread.budget import Tariff
     from lineread.catalogue import Model
     from lineread.config import Secret, Settings
     from lineread.engines.base import Turn
@@ -183,6 +184,14 @@ class DashScope(Engine):
         """The model's requests a minute, which all keys of an account share. A loopback server counts nothing."""
         model = catalogue.model(request.model or DEFAULT_MODEL)
         return self._quota(model.id, model.rpm)
+
+    def tariff(self, request: Request | LiveRequest) -> Tariff:
+        """The catalogue's price of the model. Whoever else answers in the service's place is taken to ask as much."""
+        # Only who has a budget, or asks for a price, comes here.
+        from lineread.budget import Tariff  # noqa: PLC0415
+        from lineread.engines.dashscope.enrolment import place  # noqa: PLC0415
+
+        return Tariff(catalogue.model(request.model or DEFAULT_MODEL).price(place(self._base_url)))
 
     def enroller(self, *, turn: Turn | None = None) -> CloudEnroller:
         """What makes voices for the realtime and HTTP models, over this engine's connections.

@@ -43,7 +43,7 @@ class CloudEnroller(Enroller):
     def __init__(
         self, key: Secret, base_url: str, connect: Callable[[], Service], *, turn: Callable[[str], Awaitable[None]]
     ) -> None:
-        self.place = _place(base_url)
+        self.place = place(base_url)
         self.account = hashlib.blake2b(key.reveal().encode(), digest_size=8, person=b"lineread-account").hexdigest()
         self._connect = connect
         self._turn = turn
@@ -67,6 +67,10 @@ class CloudEnroller(Enroller):
                 code="model_not_realtime" if realtime else "model_not_http",
             )
         return asked.id
+
+    def price(self, kind: Kind) -> float:
+        """The catalogue's price for the region."""
+        return catalogue.dearest(catalogue.load().voice_prices[kind], self.place)
 
     async def clone(self, order: Clone) -> Enrolled:
         """Make a voice from a sample. It is asked for once: a voice costs money and a place among a thousand.
@@ -146,8 +150,8 @@ def _date(model: Model) -> str:
     return model.id[-len("2026-01-22") :]
 
 
-def _place(base_url: str) -> str:
-    """The region in which the API keeps voices; its host where that is none of the service's."""
+def place(base_url: str) -> str:
+    """The region whose API is at a URL; the URL's host where that is none of the service's."""
     host = base_url.partition("://")[2].partition("/")[0]
     for region in catalogue.load().regions.values():
         if host == region.http.split("/")[2] or host.endswith(f".{region.id}{_WORKSPACES}"):

@@ -526,7 +526,9 @@ def translate(problem: BaseException, host: str) -> EngineError:
     """What an exception of aiohttp or of the socket means to whoever wanted speech from that host."""
     meaning = next(row for row in MEANINGS if isinstance(problem, row.kinds))
     remedy = reaching(host) if meaning.remedy is _NETWORK else meaning.remedy
-    return meaning.error(meaning.message.format(host=host), remedy=remedy, retryable=meaning.retryable)
+    error = meaning.error(meaning.message.format(host=host), remedy=remedy, retryable=meaning.retryable)
+    error.may_be_billed = not isinstance(problem, aiohttp.ClientConnectorError)
+    return error
 
 
 def address(url: URL) -> str:
@@ -577,13 +579,14 @@ def _fetch_wait(fetches: int) -> float:
 
 
 def _give_up(failure: EngineError, fetches: int) -> None:
-    """Say in the last fetch's error how many there were, and whether a new call could help.
+    """Say in the last fetch's error how many there were, and whether a new call could help. The speech is paid for.
 
     It could where the file itself is broken. Where the way to it is, a new call would be paid for, and its file be as
     far away; so that is left to whoever pays.
     """
     failure.retryable = failure.retryable and isinstance(failure, BadReply)
     failure.retry_after = None
+    failure.may_be_billed = True
     if fetches > 1:
         failure.message = f"{failure.message.removesuffix('.')} ({fetches} tries to fetch the audio)."
         failure.args = (failure.message,)
