@@ -25,6 +25,7 @@ COMMANDS = {
     "models": "list the models, their limits and prices",
     "cache": "look after the store of finished lines",
     "serve": "serve DashScope's and OpenAI's speech calls",
+    "mcp": "serve tools for agents (Model Context Protocol)",
     "keys": "look after the keys of the server's clients",
     "doctor": "check keys, connections, engines and the cache",
 }

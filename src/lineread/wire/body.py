@@ -66,7 +66,7 @@ def json_object(body: bytes) -> dict[str, Any]:
         remedy = "Check its brackets, quotes and commas."
         raise FieldError("", "invalid_json", remedy, "The body is not JSON.") from None
     if not isinstance(fields, dict):
-        remedy = "Send an object, with the model, the voice and the text."
+        remedy = "Send an object: { at its beginning, } at its end."
         raise FieldError("", "invalid_type", remedy, "The body is not a JSON object.")
     return fields
 
@@ -85,7 +85,7 @@ def value(field: Field, raw: object, place: str = "") -> Any:  # noqa: ANN401 - 
     place = place or field.name
     if raw is None or (raw == "" and field.kind == "string" and not field.required):
         if field.required:
-            raise FieldError(place, "missing_required_parameter", field.meaning)
+            raise FieldError(place, "missing_required_parameter", _sought(field))
         return field.default
     if not _KINDS[field.kind](raw):
         raise FieldError(place, "invalid_type", f"It must be of the type {field.kind}.")
@@ -137,6 +137,11 @@ def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+def _sought(field: Field) -> str:
+    """What to send where nothing came: a remedy made of what the field means."""
+    return f"Choose one of {field.limits}." if field.choices else f"Send {field.meaning[0].lower()}{field.meaning[1:]}"
+
+
 def _check_string(field: Field, raw: str, place: str) -> None:
     try:
         raw.encode()
@@ -157,6 +162,7 @@ def _is_number(raw: object) -> bool:
 
 _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     "string": lambda raw: isinstance(raw, str),
+    "array": lambda raw: isinstance(raw, list) and all(isinstance(item, str) for item in raw),
     "boolean": lambda raw: isinstance(raw, bool),
     "number": _is_number,
     # JSON has one kind of number: 50.0 is an integer.

@@ -1,0 +1,91 @@
+"""Tools for agents, over the Model Context Protocol: standard input and output.
+
+  lineread mcp                                     speak, quote, list, preview, clone and design
+  lineread mcp --budget 5yuan --output voices/     spends five yuan at most, writes into that folder only
+
+An agent's program starts it; it is set up there, such as: {"mcpServers": {"lineread": {"command": "lineread",
+"args": ["mcp", "--budget", "5yuan"]}}}. It needs the extra mcp: pip install 'lineread[mcp]'. `lineread serve --mcp`
+serves the same tools over HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from lineread.cli import options
+from lineread.client import OUTPUT_PLACE, Client
+from lineread.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from lineread.mcp.machine import Machine
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.usage = "%(prog)s [options]"
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="the only directory that it writes audio to (default: output/ai-audio-tts/audio; OUTPUT_DIR replaces "
+        "output)",
+    )
+    parser.add_argument(
+        "--samples",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="directory that recordings to clone may be read from (default: the current one; the output directory in "
+        "any case)",
+    )
+    parser.add_argument(
+        "--budget",
+        metavar="AMOUNT",
+        help="the most that it may spend until it ends, such as 5yuan or 20000characters (default: no bound)",
+    )
+    options.add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until standard input ends."""
+    import asyncio  # noqa: PLC0415 - neither help nor a mistake needs any of this
+
+    from lineread.mcp.folder import Folder  # noqa: PLC0415
+    from lineread.mcp.machine import Machine  # noqa: PLC0415
+
+    check_extra()
+    notices: list[str] = []
+    client = Client(**options.settings(arguments), budget=arguments.budget, notice=notices.append)
+    folder = Folder(arguments.output or os.path.join(client.settings.output_dir, OUTPUT_PLACE))
+    reads = tuple(map(os.path.abspath, arguments.samples or [os.curdir]))
+    asyncio.run(_serve(client, Machine(client, folder, reads, notices)))
+    return 0
+
+
+def check_extra() -> None:
+    """Refuse to go on without the package that knows the protocol.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415 - as above
+
+    if find_spec("mcp") is None or find_spec("mcp_types") is None:
+        raise ConfigError(
+            "The package mcp is not installed, or too old.",
+            remedy="Install it: pip install 'lineread[mcp]'.",
+            code="extra_missing",
+        )
+
+
+async def _serve(client: Client, machine: Machine) -> None:
+    from mcp.server.stdio import stdio_server  # noqa: PLC0415 - as above
+
+    from lineread.mcp import protocol  # noqa: PLC0415
+
+    server = protocol.server(lambda _: machine, machine.tools)
+    async with client, stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())

@@ -1,0 +1,14 @@
+"""Tools for agents, over the Model Context Protocol: speak, list, preview, clone, design, quote.
+
+Owns what an agent sees, and stands on the client like the command line and the server do: no second path.
+
+    tools       declares the tools: names, arguments, answers; made of the one declaration of fields
+    workshop    what the tools need of whoever carries them out
+    machine     a workshop for the user's own agents: files in a folder, the voice book
+    folder      names within that folder, and no others
+    calls       carries out a call: arguments in, answer out
+    protocol    the calls as the Model Context Protocol has them; the one module that imports ``mcp``
+
+``lineread mcp`` serves them over standard input and output; ``lineread serve --mcp`` over HTTP, with a workshop of its
+own (``server.agents``).
+"""

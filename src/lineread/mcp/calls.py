@@ -1,0 +1,258 @@
+"""A call of a tool: arguments in, answer out.
+
+Owns what the tools do, in terms of a workshop, and how an answer looks. An error of lineread's is the tool's answer,
+with its remedy; it is not an error of the protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lineread import catalogue
+from lineread.audio.codec import MEDIA_TYPES, suffix_format
+from lineread.errors import LinereadError, OptionError, TextError, VoiceError
+from lineread.mcp import tools
+from lineread.speech import FORMATS, Request
+from lineread.voices.making import PREVIEW_TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from lineread.mcp.workshop import Birth, Heard, Take, Workshop
+    from lineread.results import Tally
+    from lineread.speech import Chunk
+
+    Report = Callable[[float, float, str], Awaitable[None]]
+    """Told how much is done, of how much, and what that is."""
+
+#: Seconds between two reports of progress.
+_EVERY: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Sound that an answer carries.
+
+    Attributes:
+        data: A whole file.
+        media_type: What it is.
+    """
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool answers.
+
+    Attributes:
+        facts: As the tool's schema says.
+        sounds: The sound, where it was asked for.
+    """
+
+    facts: dict[str, Any]
+    sounds: tuple[Sound, ...] = ()
+
+
+class Calls:
+    """Carries out the calls of one agent.
+
+    Args:
+        workshop: Where things are done.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    async def call(self, name: str, arguments: Mapping[str, object], report: Report) -> Answer:
+        """Carry out a call.
+
+        Raises:
+            LinereadError: The arguments make no sense, or it cannot be done, or failed.
+        """
+        tool = next((tool for tool in self._workshop.tools if tool.name == name), None)
+        if tool is None:
+            known = [tool.name for tool in self._workshop.tools]
+            hint = catalogue.suggestion(name, known, f"There is {', '.join(known)}.")
+            raise OptionError(f"There is no tool {name[:60]!r}.", remedy=hint, code="unknown_tool")
+        wish = tool.read(arguments)
+        match name:
+            case tools.SPEAK.name:
+                return await self._speak(wish, report)
+            case tools.QUOTE.name:
+                return await self._quote(wish)
+            case tools.LIST_VOICES.name:
+                return await self._list(wish)
+            case tools.PREVIEW.name:
+                return await self._preview(wish, report)
+            case tools.CLONE.name:
+                return await self._born(await self._workshop.make("clone", wish, _ticker(report, wish)), wish)
+            case _:
+                return await self._born(await self._workshop.make("design", wish, _ticker(report, wish)), wish)
+
+    async def _speak(self, wish: dict[str, Any], report: Report) -> Answer:
+        file, audio = wish.pop("file", None), wish.pop("audio")
+        suffix = suffix_format(file) if file and os.path.splitext(file)[1] else FORMATS[0]
+        wish["format"] = wish["format"] or suffix
+        heard = _ticker(report, wish)
+        take = await self._workshop.speak(_checked(Request(**wish)), file, heard)
+        sounds, notes = await _sounds(take, wanted=audio)
+        return Answer({**_told(take), **self._money(take.yuan), **self._notes(take, *notes)}, sounds)
+
+    async def _quote(self, wish: dict[str, Any]) -> Answer:
+        quote = await self._workshop.quote(_checked(Request(**wish)))
+        facts = quote.to_dict()
+        facts |= {f"{kind}_yuan": self._workshop.price(kind) for kind in ("clone", "design")}
+        return Answer(_known({**facts, **self._left(), **self._notes()}))
+
+    async def _list(self, wish: dict[str, Any]) -> Answer:
+        system = [] if wish["own"] else list(map(_record, _system(wish)))
+        own = [] if any(wish[name] for name in ("gender", "age", "dialect")) else await self._workshop.own_voices()
+        if wish["model"]:
+            model = catalogue.model(wish["model"]).id
+            own = [voice for voice in own if model in voice["models"]]
+        return Answer({"voices": [_known(voice) for voice in (*own, *system)]})
+
+    async def _preview(self, wish: dict[str, Any], report: Report) -> Answer:
+        voices = list(dict.fromkeys(wish["voices"]))
+        if not 1 <= len(voices) <= tools.MOST_PREVIEWS:
+            raise OptionError("voices must name one voice or some.", remedy=f"Name {tools.MOST_PREVIEWS} at most.")
+        previews: list[dict[str, Any]] = []
+        sounds: list[Sound] = []
+        for number, voice in enumerate(voices):
+            await report(number, len(voices), f"{voice} speaks")
+            request = Request(wish["text"] or PREVIEW_TEXT, voice, wish["language_type"])
+            try:
+                take = await self._workshop.speak(_checked(request), None, _unheard)
+            except LinereadError as error:
+                if len(voices) == 1:
+                    raise
+                previews.append({"voice": voice, "error": str(error)})
+                continue
+            found, notes = await _sounds(take, wanted=wish["audio"])
+            sounds += found
+            previews.append({**_told(take), **self._money(take.yuan), **self._notes(take, *notes), "voice": voice})
+        return Answer({"previews": previews}, tuple(sounds))
+
+    async def _born(self, birth: Birth, wish: dict[str, Any]) -> Answer:
+        sounds: tuple[Sound, ...] = ()
+        notes: tuple[str, ...] = ()
+        facts: dict[str, Any] = dict(birth.facts)
+        yuan: float | None = birth.yuan
+        if birth.take is not None:
+            sounds, notes = await _sounds(birth.take, wanted=wish["audio"])
+            facts |= {**birth.take.places, "seconds": round(birth.take.tally.duration, 2)}
+            yuan = None if birth.take.yuan is None else birth.yuan + birth.take.yuan
+        told = self._notes(birth.take, *birth.notes, *notes)
+        return Answer(_known({**facts, **self._money(yuan), **told}), sounds)
+
+    def _money(self, yuan: float | None) -> dict[str, Any]:
+        return _known({"yuan": None if yuan is None else round(yuan, 6), **self._left()})
+
+    def _left(self) -> dict[str, Any]:
+        purse = self._workshop.purse
+        return {} if purse is None else {"budget": str(purse.budget), "left": float(purse.left)}
+
+    def _notes(self, take: Take | None = None, *more: str) -> dict[str, Any]:
+        notes = [*self._workshop.notices(), *more]
+        if take is not None and take.tally.fallback_reason:
+            notes.append(f"{take.tally.fallback_reason} So {take.tally.engine} spoke.")
+        return {"notes": notes} if notes else {}
+
+
+def _checked(request: Request) -> Request:
+    if len(request.text) > tools.LONGEST_TEXT:
+        raise TextError(
+            f"The text has {len(request.text):,} characters.",
+            remedy=f"Speak it in parts of {tools.LONGEST_TEXT:,} at most.",
+            code="text_too_long",
+        )
+    return request
+
+
+def _ticker(report: Report, wish: dict[str, Any]) -> Heard:
+    """What tells, a few times a second, how much of a text was spoken."""
+    total = len(wish.get("text") or "")
+    told = 0.0
+
+    async def heard(chunk: Chunk, tally: Tally) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if chunk.final or now - told >= _EVERY:
+            told = now
+            whole = total or chunk.span[1]  # a greeting has no text that was asked for
+            await report(whole if chunk.final else min(chunk.span[1], whole), whole, f"{tally.duration:.1f} s spoken")
+
+    return heard
+
+
+async def _unheard(chunk: Chunk, tally: Tally) -> None:
+    """Take a chunk that nobody counts."""
+
+
+async def _sounds(take: Take, *, wanted: bool) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
+    """The sound of a take if it is wanted, or why it does not come."""
+    if not wanted:
+        return (), ()
+    data = await asyncio.to_thread(_read, take.path)
+    if len(data) > tools.MOST_AUDIO:
+        return (), (f"The sound is larger than {tools.MOST_AUDIO >> 20} MiB, so it is not in this answer.",)
+    return (Sound(data, MEDIA_TYPES[take.request.format]),), ()
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(tools.MOST_AUDIO + 1)
+
+
+def _told(take: Take) -> dict[str, Any]:
+    tally = take.tally
+    return _known(
+        {
+            **take.places,
+            "format": take.request.format,
+            "seconds": round(tally.duration, 2),
+            "characters": tally.characters,
+            "cached": tally.cached,
+            "engine": tally.engine,
+            "model": tally.model or None,
+            "voice": take.request.voice,
+            "stand_in": tally.stand_in or None,
+        }
+    )
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _system(wish: dict[str, Any]) -> list[catalogue.Voice]:
+    voices = list(catalogue.load().voices.values())
+    if wish["model"]:
+        voices = list(catalogue.voices_of(catalogue.model(wish["model"])))
+    if wish["dialect"]:
+        known = {voice.dialect.casefold() for voice in catalogue.load().voices.values() if voice.dialect}
+        if wish["dialect"].casefold() not in known:
+            raise VoiceError("No voice speaks that dialect.", remedy=f"There is {', '.join(sorted(known))}.")
+        voices = [voice for voice in voices if voice.dialect.casefold() == wish["dialect"].casefold()]
+    for name in ("gender", "age"):
+        if wish[name]:
+            voices = [voice for voice in voices if getattr(voice, name) == wish[name]]
+    return voices
+
+
+def _record(voice: catalogue.Voice) -> dict[str, Any]:
+    return {
+        "voice": voice.id,
+        "kind": "system",
+        "name": voice.name,
+        "gender": voice.gender,
+        "age": voice.age,
+        "dialect": voice.dialect or None,
+        "description": voice.description,
+    }

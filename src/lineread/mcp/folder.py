@@ -1,0 +1,77 @@
+"""The output folder: what agents may write, and nothing else.
+
+Owns the way from a name that an agent gives to a path below the folder. A name is hostile: it may try to leave the
+folder by its parts, by being absolute, or through a link that lies in the folder.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from lineread.audio.codec import suffix_format
+from lineread.errors import OptionError, shortened
+
+#: Most characters of a name.
+_LONGEST: Final = 200
+#: Characters that have a meaning of their own on some system.
+_RESERVED: Final = frozenset('<>:"|?*\\')
+#: Devices of Windows, whatever the suffix.
+_DEVICES: Final = frozenset({"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(10))})
+_HOW: Final = "Give a name within the output folder, such as scene1/line3.mp3."
+
+
+class Folder:
+    """A folder that files are written to.
+
+    Args:
+        root: The folder; it is made with its first file.
+
+    Attributes:
+        root: The folder, from the file system's root on.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+
+    def place(self, name: str, form: str) -> str:
+        """The path of a file of that name; a suffix is added where it has none.
+
+        Args:
+            name: What the agent calls it.
+            form: The file's format.
+
+        Raises:
+            OptionError: The name leads out of the folder, or is none, or contradicts the format.
+        """
+        parts = _parts(name)
+        suffix = os.path.splitext(parts[-1])[1]
+        if suffix and suffix_format(parts[-1]) != form:
+            raise OptionError(f"A file called so is no {form}.", remedy="Change its suffix, or the format.")
+        path = os.path.join(self.root, *parts) + ("" if suffix else f".{form}")
+        if not within(path, self.root):
+            raise _refused(name)
+        return path
+
+
+def within(path: str, root: str) -> bool:
+    """Whether a path lies below a folder, all links followed."""
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a name that any system can have, and that lead only downwards."""
+    parts = name.split("/")
+    if len(name) > _LONGEST or not name.isprintable() or _RESERVED & set(name) or not all(map(_is_plain, parts)):
+        raise _refused(name)
+    return parts
+
+
+def _is_plain(part: str) -> bool:
+    """Whether it names something that is seen in a listing, on any system."""
+    stem = part.partition(".")[0].strip().lower()
+    return bool(part) and part[0] not in ".-" and part == part.strip() and part[-1] != "." and stem not in _DEVICES
+
+
+def _refused(name: str) -> OptionError:
+    return OptionError(f"{shortened(name)!r} is no name for a file here.", remedy=_HOW, code="bad_file_name")

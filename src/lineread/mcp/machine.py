@@ -1,0 +1,197 @@
+"""The workshop of the user's own agents: files in a folder, voices in the user's book.
+
+Owns what such an agent may reach: it writes below one folder, and reads recordings below that one and the directory
+that it was started in. An agent may have been talked into something by what it has read, so a recording is a file
+there or comes with the call; an address to fetch it from is not taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lineread import sinks
+from lineread.errors import NoAudio, OptionError
+from lineread.mcp import tools
+from lineread.mcp.folder import Folder, within
+from lineread.mcp.workshop import Birth, Take, Workshop
+from lineread.results import Tally
+from lineread.voices import new
+from lineread.voices.making import CloneWish, DesignWish, Wanted
+
+if TYPE_CHECKING:
+    from lineread.client import Client, Job
+    from lineread.enrolment import Kind
+    from lineread.mcp.workshop import Heard
+    from lineread.quote import Quote
+    from lineread.speech import Chunk, Facts, Request
+    from lineread.voices.making import Made
+
+_DATA: Final = "data:"
+
+
+class Machine(Workshop):
+    """Carries out what an agent on this machine asks for.
+
+    Args:
+        client: Speaks, and makes voices. Its notices are for :meth:`notice`.
+        folder: Where files go.
+        reads: Directories that recordings may be read from, besides the folder.
+    """
+
+    tools = tuple(map(tools.with_files, tools.TOOLS))
+
+    def __init__(self, client: Client, folder: Folder, reads: tuple[str, ...], notices: list[str]) -> None:
+        self._client = client
+        self._folder = folder
+        self._reads = reads
+        self._notices = notices
+        self.purse = client.purse
+
+    def notices(self) -> list[str]:
+        """What the client had to say since the last call."""
+        said = self._notices[:]
+        self._notices.clear()
+        return said
+
+    def price(self, kind: Kind) -> float | None:
+        """What the engine's enroller asks."""
+        enroller = self._client.engine().enroller()
+        return None if enroller is None else enroller.price(kind)
+
+    async def quote(self, request: Request) -> Quote:
+        """As any workshop."""
+        return await asyncio.to_thread(self._client.quote, request)
+
+    async def speak(self, request: Request, file: str | None, heard: Heard) -> Take:
+        """As any workshop. A file with other content is never replaced."""
+        place = None if file is None else self._folder.place(file, request.format)
+        job = self._client.prepare(await self._client.anamed(request))
+        return await self._kept(job, place or self._default(job), heard)
+
+    async def own_voices(self) -> list[dict[str, Any]]:
+        """The voices of the user's book."""
+        voices = await asyncio.to_thread(self._client.casting.book.voices)
+        return [
+            {
+                "voice": voice.name,
+                "kind": voice.kind,
+                "description": voice.prompt or None,
+                "models": sorted({each.target_model for each in voice.ids}),
+            }
+            for voice in voices
+        ]
+
+    async def make(self, kind: Kind, wish: dict[str, Any], heard: Heard) -> Birth:
+        """As any workshop; the voice is in the user's book from then on."""
+        wanted = Wanted(realtime=wish["realtime"])
+        name, language = wish["voice_name"], wish["language_type"]
+        if kind == "clone":
+            sample = await asyncio.to_thread(self._sample, wish["voice_sample"])
+            made = await self._client.make(
+                CloneWish(sample, name, wish["consent"], wish["transcript"], language, wanted)
+            )
+        else:
+            made = await self._client.make(DesignWish(wish["voice_prompt"], name, wish["text"], language, wanted))
+        yuan = (self.price(kind) or 0.0) if made.request_id else 0.0
+        with new.though_made(made):
+            take = await self._first_words(made, wish, heard)
+        facts = {
+            "voice": made.voice.name,
+            "voice_id": made.id.voice,
+            "target_model": made.id.target_model,
+            "fidelity": made.id.fidelity,
+            "request_id": made.request_id,
+        }
+        return Birth({name: fact for name, fact in facts.items() if fact}, (*made.id.reasons, *made.notes), yuan, take)
+
+    async def _first_words(self, made: Made, wish: dict[str, Any], heard: Heard) -> Take | None:
+        request = new.first_words(made, wish["text"], {"language_type": wish["language_type"]}, stream=False)
+        if request is None:
+            return None
+        job = self._client.prepare(await self._client.anamed(request))
+        speech = new.previewed(made, job)
+        if speech is None:
+            return await self._kept(job, self._default(job), heard)
+        path = await asyncio.to_thread(speech.save, self._default(job))
+        tally = Tally()
+        tally.spoken, tally.samples, tally.sample_rate = list(speech.segments), len(speech.pcm) // 2, speech.sample_rate
+        return _take(job, tally, 0.0, path)
+
+    async def _kept(self, job: Job, place: str, heard: Heard) -> Take:
+        """A speech in its file."""
+        tally = Tally()
+        async with aclosing(job.chunks()) as chunks:
+            first = await anext(chunks, None)
+            if first is None:
+                raise NoAudio("No audio came for the text.", remedy="Try the call again.", retryable=True)
+            with sinks.DefaultFileSink(place, job.request.format, first.sample_rate) as file:
+                await _written(file, first, tally, heard)
+                async for chunk in chunks:
+                    await _written(file, chunk, tally, heard)
+        return _take(job, tally, _yuan(job, tally), file.path)
+
+    def _default(self, job: Job) -> str:
+        return sinks.default_path(self._folder.root, job.request, job.plan.key)
+
+    def _sample(self, source: str) -> str | bytes:
+        """A recording that the agent may use: a file's path, or what came with the call.
+
+        Raises:
+            OptionError: It may not, or is none.
+        """
+        if source[: len(_DATA)].lower() == _DATA:
+            return _decoded(source)
+        if "://" in source or source.lower().startswith("file:"):
+            raise OptionError(
+                "A recording is not fetched from an address here.",
+                remedy="Save it as a file and name that, or send it as a data: URI.",
+                code="sample_not_fetched",
+            )
+        path = os.path.abspath(os.path.expanduser(source))
+        if not any(within(path, root) for root in (self._folder.root, *self._reads)):
+            raise OptionError(
+                "That recording lies where this server does not read.",
+                remedy=f"Copy it to {self._folder.root}, or name its directory with --samples.",
+                code="sample_not_allowed",
+            )
+        return os.path.realpath(path)
+
+
+async def _written(file: sinks.FileSink, chunk: Chunk, tally: Tally, heard: Heard) -> None:
+    tally.add(chunk)
+    await asyncio.to_thread(file.write, chunk.pcm)
+    await heard(chunk, tally)
+
+
+def _yuan(job: Job, tally: Tally) -> float | None:
+    """What was paid for a speech; None where the model bills tokens. Another engine that had to speak is free."""
+    paid = sum(each.characters for each in tally.facts if _is_paid(each))
+    tariff = job.studio.engine.tariff(job.request)
+    cost = None if tariff is None else tariff.cost(paid).yuan
+    return 0.0 if tariff is None or not paid else None if cost is None else float(cost)
+
+
+def _is_paid(facts: Facts) -> bool:
+    return not facts.cached and not facts.fallback_reason
+
+
+def _take(job: Job, tally: Tally, yuan: float | None, path: str) -> Take:
+    path = os.path.abspath(path)
+    return Take(job.request, tally, yuan, {"path": path, "audio_url": Path(path).as_uri()}, path)
+
+
+def _decoded(uri: str) -> bytes:
+    """The bytes of a data URI."""
+    head, _, data = uri.partition(",")
+    if head.lower().endswith(";base64"):
+        with suppress(binascii.Error, ValueError):
+            return base64.b64decode(data, validate=True)
+    raise OptionError(
+        "The data: URI of the recording cannot be read.", remedy="It looks like data:audio/wav;base64,UklGR..."
+    )
