@@ -44,7 +44,9 @@ MOST = 200
 def read(data: bytes, *, strict: bool) -> Asked | LinereadError:
     try:
         asked = decode(data)
-        return asked._replace(request=accepted(asked.request, most_characters=MOST, strict=strict))
+        return asked._replace(
+            request=accepted(asked.request, most_characters=MOST, strict=strict, is_own=lambda _: False)
+        )
     except LinereadError as error:
         return error
 

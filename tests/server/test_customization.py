@@ -17,12 +17,14 @@ import pytest
 from aiohttp import web
 
 from lineread.config import Secret
+from lineread.engines.builtin.enrolment import STAND_IN_PREVIEW
 from lineread.engines.dashscope import DashScope
 from lineread.enrolment import Clone, Design
 from lineread.errors import NoAudio, QuotaExceeded, ServiceFailed
 from lineread.server.enrolling import Enrolling
 from lineread.server.fetching import Fetcher
 from lineread.server.sight.visit import Visit
+from lineread.voices.book import Id, OwnVoice
 from lineread.wire.customization import LONGEST_SAMPLE
 from loopback.customization import VoiceCloud
 from loopback.dashscope import KEY
@@ -47,6 +49,12 @@ from server.voicemaking import (
     padded,
 )
 
+#: For each model the one that speaks the same voices in sessions.
+LIVE = {
+    "qwen3-tts-flash": "qwen3-tts-flash-realtime",
+    CLONE_MODEL: "qwen3-tts-vc-realtime-2026-01-15",
+    DESIGN_MODEL: "qwen3-tts-vd-realtime-2026-01-15",
+}
 NOBODYS = "qwen-tts-vc-nobody-voice-20261118093012345-0000"
 
 
@@ -218,6 +226,104 @@ async def test_without_keys_every_voice_may_be_used(tmp_path: Path) -> None:
         assert (await spoken(server, elsewhere.voice))[0] == (await spoken(server, NOBODYS))[0] == 200
         assert (await ask(server, about("delete", "clone", voice=elsewhere.voice)))[0] == 200
     assert server.desk.owners.page("", "clone", index=0, size=9).total == 0
+
+
+async def test_a_custom_voice_and_its_own_model_go_together(tmp_path: Path) -> None:
+    """Both HTTP dialects and realtime refuse another model in the same words; OpenAI's names leave it to the voice."""
+    async with gateway(tmp_path, engine := Making()) as server:
+        voice = await made(server, clone())
+        pairs = (("qwen3-tts-flash", voice), (DESIGN_MODEL, voice), (CLONE_MODEL, "Cherry"))
+        for model, name in pairs:
+            words = f"{model} does not speak {name!r}. A custom voice and its own model go together."
+            body = {"model": model, "input": {"text": "Hello.", "voice": name}}
+            for response in (await server.dashscope(**body), await server.openai(model=model, voice=name)):
+                assert response.status == 400
+                assert words in await response.text()
+            live_model = LIVE[model]
+            async with talking(server, query=f"?model={live_model}") as talk:
+                await talk.update(voice=name, mode="commit")
+                await talk.until(lambda event: event["type"] in ("error", "session.updated"))
+                assert words.replace(model, live_model) in talk.errors[0]["message"]
+        assert engine.heard == []
+        assert (await server.openai(voice=voice)).status == 200
+        assert engine.heard == [voice]
+
+
+async def test_names_of_the_voice_book(tmp_path: Path) -> None:
+    """Without keys a name of the book is listed, and speaks with its own model where OpenAI's was named; of another it
+    is said which it should be. With keys nobody hears of it.
+    """
+    path, keys = key_file(tmp_path)
+    async with gateway(tmp_path, engine := Making()) as server:
+        book = server.desk.client.casting.book
+        made_by = Id("qwen-tts-vd-guide-1", "fake", "memory", "", DESIGN_MODEL)
+        book.keep(OwnVoice("narrator", "design", "2026-11-23T06:00:00+00:00", prompt="Dry.", ids=(made_by,)))
+        elsewhere = await made(server, clone())
+        assert await custom(server) == {"narrator": made_by.voice, elsewhere: elsewhere}
+        assert (await server.openai(voice="narrator")).status == 200
+        assert (await server.dashscope(model=DESIGN_MODEL, input={"text": "Hi.", "voice": "narrator"})).status == 200
+        assert set(engine.heard) == {made_by.voice}
+        body = {"model": "qwen3-tts-flash", "input": {"text": "Hi.", "voice": "narrator"}}
+        said = await (await server.dashscope(**body)).text()
+        assert "narrator cannot speak with qwen3-tts-flash: it was made by design." in said
+        assert f"Use its own model, {DESIGN_MODEL}." in said
+    async with gateway(tmp_path, Making(), key_file=str(path)) as server:
+        assert await custom(server, keys["alice"]) == {}
+        said = await (await server.dashscope(key=keys["alice"], **body)).text()
+        assert "There is no voice 'narrator'" in said
+
+
+async def test_the_list_of_voices_has_the_keys_own(tmp_path: Path) -> None:
+    """A key finds its own voices and those that it was allowed among the others, never another key's."""
+    shared = NOBODYS.replace("nobody", "shared")
+    path, keys = key_file(tmp_path, carol=f'voices = ["Cherry", "{NOBODYS}"]')
+    async with gateway(tmp_path, Making(), key_file=str(path), shared_voices=frozenset({shared})) as server:
+        hers = await made(server, design(), keys["alice"])
+        assert await custom(server, keys["alice"]) == {hers: hers, shared: shared}
+        assert await custom(server, keys["bob"]) == {shared: shared}
+        assert await custom(server, keys["carol"]) == {NOBODYS: NOBODYS}
+        assert await custom(server, keys["alice"], f"?model={DESIGN_MODEL}") == {hers: hers}
+
+
+async def custom(server: Gateway, key: str | None = None, query: str = "") -> dict[str, str]:
+    """The custom voices of OpenAI's list: who speaks, by the names to call them."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with server.http.get(f"{server.url}/v1/audio/voices{query}", headers=headers) as response:
+        voices = (await response.json())["voices"]
+    return {voice["id"]: voice["voice"] for voice in voices if voice["custom"]}
+
+
+async def test_a_preview_that_cannot_be_said(tmp_path: Path) -> None:
+    """The reply says what the machine's preview says instead; a strict server makes no such voice."""
+    body = design(preview_text="大家好，请跟我来。")
+    async with gateway(tmp_path, "builtin") as server:
+        status, answer = await ask(server, body)
+        assert (status, answer["output"]["preview_text"]) == (200, STAND_IN_PREVIEW)
+        other = (await ask(server, design("other", preview_text="Café, please.")))[1]["output"]
+        assert "preview_text" not in other
+        found = (await ask(server, about("query", voice=other["voice"])))[1]["output"]
+        assert found["preview_text"] == "Café, please."
+        before = await listed(server, "design")
+    async with gateway(tmp_path, "builtin", strict=True) as server:
+        status, answer = await ask(server, body)
+        assert status == 400
+        assert "No voice here speaks the preview's text." in answer["message"]
+        assert await listed(server, "design") == before
+        assert (await ask(server, design(preview_text="This way.")))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"input": {"action": "list"}}, "Choose one of qwen-voice-enrollment, qwen-voice-design."),
+        ([1], "The body is not a JSON object. Send an object: { at its beginning, } at its end."),
+        (about("delete"), "Send the voice's id."),
+    ],
+)
+async def test_remedies_are_of_this_call(tmp_path: Path, body: object, words: str) -> None:
+    """What is missing is asked for in a sentence, and nothing is asked for that this call does not take."""
+    async with gateway(tmp_path, Making()) as server:
+        assert (await ask(server, body))[1]["message"].endswith(words)
 
 
 async def test_voices_that_the_servers_owner_allows(tmp_path: Path) -> None:

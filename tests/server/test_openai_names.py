@@ -7,14 +7,18 @@ from contextlib import nullcontext
 import pytest
 
 from lineread import catalogue
+from lineread.enrolment import FAMILIES, Enrolled, Kind
 from lineread.errors import ModelError
 from lineread.server.dialects.openai import names
 from lineread.speech import Request
 from lineread.wire.body import FieldError
 
+OWN: tuple[tuple[str, Kind], ...] = (("ana", "clone"), ("guide", "design"))
+
 
 def translated(voice: str = "Cherry", *, strict: bool = False, **fields: str) -> Request:
-    return names.translated(Request("Hello.", voice, **fields), strict=strict)  # type: ignore[arg-type]  # strings only
+    request = Request("Hello.", voice, **fields)  # type: ignore[arg-type]  # strings only
+    return names.translated(request, strict=strict, is_own=lambda name: name == "narrator")
 
 
 @pytest.mark.parametrize("name", ["alloy", "Alloy"])
@@ -37,6 +41,25 @@ def test_models_of_openai_become_qwens(name: str) -> None:
     )
     custom = translated("qwen-tts-vc-anna-1", model=name, instruction="Slowly.")
     assert (custom.model, custom.instruction) == ("qwen3-tts-vc-2026-01-22", None)
+    named = translated("narrator", model=name, instruction="Slowly.")
+    assert (named.model, named.instruction) == (None, None)  # the voice book knows which
+    with pytest.raises(FieldError):
+        translated("narrator", model=name, instruction="Slowly.", strict=True)
+
+
+def test_own_voices_are_listed_with_their_models() -> None:
+    """The client's own voices follow the others, marked; a model of Qwen's lists those made for its kind."""
+    own = {name: Enrolled(f"qwen-tts-{FAMILIES[kind]}-{name}", kind, "") for name, kind in OWN}
+    listed = names.voices(None, own)["voices"]
+    assert [each["id"] for each in listed if each["custom"]] == [each["id"] for each in listed[-2:]] == ["ana", "guide"]
+    assert {tuple(each) for each in listed} == {tuple(listed[0])}
+    for model, expected in (
+        ("tts-1", ["ana", "guide"]),
+        ("qwen3-tts-flash", []),
+        ("qwen3-tts-vd-2026-01-26", ["guide"]),
+    ):
+        assert [each["id"] for each in names.voices(model, own)["voices"] if each["custom"]] == expected
+        assert [each["id"] for each in names.model(model, own)["voices"] if each["custom"]] == expected
 
 
 def test_models_of_qwen_are_themselves() -> None:
@@ -73,7 +96,7 @@ def test_the_list_of_models() -> None:
 
 def test_the_list_of_voices() -> None:
     """Qwen's and OpenAI's, each with an id and a name, and with whoever really speaks."""
-    voices = {voice["id"]: voice for voice in names.voices(None)["voices"]}
+    voices = {voice["id"]: voice for voice in names.voices(None, {})["voices"]}
     assert len(voices) == 48 + 13
     assert all(voice["name"] == name for name, voice in voices.items())
     assert voices["nova"]["voice"] == "Cherry" == voices["Cherry"]["voice"]
@@ -81,9 +104,9 @@ def test_the_list_of_voices() -> None:
 
 def test_a_models_voices() -> None:
     """A model's list has the voices that it speaks and no others, OpenAI's names among them."""
-    old = [voice["id"] for voice in names.voices("qwen-tts")["voices"]]
+    old = [voice["id"] for voice in names.voices("qwen-tts", {})["voices"]]
     assert old == ["Cherry", "Serena", "Ethan", "Chelsie", "ash", "coral", "nova"]
-    assert [voice["id"] for voice in names.model("qwen-tts")["voices"]] == old
+    assert [voice["id"] for voice in names.model("qwen-tts", {})["voices"]] == old
     for look_up in (names.model, names.voices):
         with pytest.raises(ModelError):
-            look_up("qwen3-tts-flash-realtime")
+            look_up("qwen3-tts-flash-realtime", {})

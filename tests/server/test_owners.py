@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,8 @@ def test_a_file_that_makes_no_sense_is_passed_over(owners: Owners) -> None:
     keep(owners, "alice", voice("qwen-tts-vc-1"))
     keep(owners, "alice", voice("qwen-tts-vc-2"))
     Path(owners._file("alice", "clone", "qwen-tts-vc-1")).write_text("[1, 2")
+    keep(owners, "alice", replace(voice("qwen-tts-vc-3"), kind="song"))  # type: ignore[arg-type]
+    Path(owners._file("alice", "song", "qwen-tts-vc-3")).rename(owners._file("alice", "clone", "qwen-tts-vc-3"))
     path = Path(owners._file("alice", "clone", "qwen-tts-vc-2"))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"mood": "dry"}))
     assert [each.voice for each in owners.page("alice", "clone", index=0, size=9).voices] == ["qwen-tts-vc-2"]

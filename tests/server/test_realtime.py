@@ -566,6 +566,18 @@ async def test_sessions_of_a_key(tmp_path: Path) -> None:
         assert (status, 0 < int(headers["retry-after"]) <= 60) == (429, True)
 
 
+async def test_a_session_that_got_no_seat_does_not_count(tmp_path: Path) -> None:
+    """What was turned away for want of room counts nothing for its key's minute, in sessions as in any other call."""
+    shown = {"Authorization": f"Bearer {KEY}"}
+    path = key_file(tmp_path, "requests_per_minute = 2")
+    async with gateway(tmp_path, key_file=path, max_sessions=1) as server:
+        async with talking(server, KEY) as talk:
+            await talk.until("session.created")
+            assert (await handshake(server, **shown))[0] == 429
+        await until(lambda: server.desk.sessions.taken == 0)
+        assert (await handshake(server, **shown))[0] == 101
+
+
 async def test_a_session_that_lies_idle(tmp_path: Path) -> None:
     """It is told so and closed with 1008; pings are no sign of life."""
     async with gateway(tmp_path, session_idle=0.3) as server, talking(server) as talk:
@@ -1014,7 +1026,7 @@ async def test_a_language_that_the_server_does_not_speak(tmp_path: Path) -> None
     async with gateway(tmp_path, "builtin") as server, caller(server) as client:
         with pytest.raises(errors.Refused) as caught:
             await said(client, "你好，世界。 ")
-        assert str(caught.value).endswith("with which Qwen speaks the others.")
+        assert str(caught.value).endswith("or give it a key with which Qwen does.")
         assert "DASHSCOPE_API_KEY" not in str(caught.value)
 
 

@@ -80,7 +80,7 @@ class Memory(Enroller):
         self._numbers = itertools.count(20_261_118_093_012_345)
 
     def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
-        known = catalogue.model(model or "")
+        known = catalogue.model(model or {"clone": CLONE_MODEL, "design": DESIGN_MODEL}[kind])
         if known.voices != FAMILIES[kind]:
             raise ModelError(f"{known.id} does not speak such voices.")
         return known.id

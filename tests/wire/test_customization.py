@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,7 +108,11 @@ def test_what_the_server_answers_the_client_understands(data: st.DataObject) -> 
         fallback_reason=data.draw(st.sampled_from(["", "no_merged_segments", "no_valid_asr_segments"])),
         request_id="r",
     )
-    assert client.decode_made(server.encode_made(made, request_id="r"), order) == made
+    asked = made.preview_text
+    assert client.decode_made(server.encode_made(made, request_id="r", preview_text=asked), order) == made
+    if isinstance(order, Design):
+        other = replace(made, preview_text="Something else.")
+        assert client.decode_made(server.encode_made(other, request_id="r", preview_text=asked), order) == other
     client.decode_deleted(server.encode_deleted(made.voice, request_id="r"))
 
 

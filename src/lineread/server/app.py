@@ -90,7 +90,7 @@ class Doors:
         self.tracker = Tracker(desk, DIALECTS, journal)
         self._enrolling = Enrolling(desk)
         self.dashscope = dashscope.Dashscope(desk, self._enrolling)
-        self.openai = openai.OpenAI(desk)
+        self.openai = openai.OpenAI(desk, self._enrolling)
         self.realtime = realtime.Realtime(desk, Sessions(desk))
 
     @web.middleware

@@ -202,7 +202,7 @@ class Desk:
 
         Args:
             visit: The record of the HTTP request; it says whose key was shown.
-            request: What to speak. It names a model of the catalogue's.
+            request: What to speak. It names a model of the catalogue's, or none for one that its voice brings along.
 
         Raises:
             LinereadError: It cannot be done as asked, or not now.
@@ -214,6 +214,7 @@ class Desk:
         with self.seat(visit, key):
             # Names of the voice book are its user's own: who shows a key is somebody else.
             job = self.client.prepare(request if key is not None else await self.client.anamed(request))
+            visit.model = visit.model or job.request.model or ""
             order = Order(job, visit)
             self._check_wait(order)
             with self._counted(key, order):
@@ -265,9 +266,17 @@ class Desk:
             TurnedAway: There is none to have, or not for this key.
         """
         with self._seats.take(visit.caller, shared=self.shared):
-            if key is not None and key.requests_per_minute is not None:
-                self.pace.count(key.name, key.requests_per_minute)
+            self.count(key)
             yield
+
+    def count(self, key: Key | None) -> None:
+        """Count what got a seat for its key's minute.
+
+        Raises:
+            LimitReached: It is too much for it.
+        """
+        if key is not None and key.requests_per_minute is not None:
+            self.pace.count(key.name, key.requests_per_minute)
 
     @cached_property
     def owners(self) -> Owners:
@@ -292,8 +301,9 @@ class Desk:
 
         Raises:
             NotAllowed: The key is held to other voices or models.
-            VoiceError: There is no such voice, or it is somebody else's.
+            VoiceError: There is no such voice, or it is somebody else's, or never that model's.
         """
+        _check_together(voice, model)
         if key is None:
             return
         key.allow(voice=voice, model=model)
@@ -303,6 +313,14 @@ class Desk:
             raise VoiceError(
                 f"There is no voice {shortened(voice)!r}.", remedy="A custom voice speaks for the key that had it made."
             )
+
+    def knows(self, name: str) -> bool:
+        """Whether the voice book has a name. It is the server's own user's: where there are keys, nobody else may ask.
+
+        Raises:
+            ConfigError: What the book says of it cannot be read.
+        """
+        return not self.keys.configured and self.client.casting.book.find(name) is not None
 
     def _has_owner(self, voice: str, model: str) -> bool:
         """Whether a name is that of a voice that somebody had made, or could be."""
@@ -350,7 +368,7 @@ class Desk:
         if len(request.text) > self.options.max_characters:
             raise TextError(
                 f"The text has more than {self.options.max_characters} characters.",
-                remedy="Send it in parts, or start the server with a larger --max-characters.",
+                remedy="Send it in parts.",
                 code="text_too_long",
             )
 
@@ -407,6 +425,23 @@ class Desk:
         if len(self._lengths) >= _LENGTHS:
             del self._lengths[next(iter(self._lengths))]
         self._lengths[name] = seconds
+
+
+def _check_together(voice: str, model: str) -> None:
+    """Refuse a custom voice with a model that speaks no such voices, and a system voice with one for custom voices.
+
+    The machine's own voices would speak with any, but code that runs here shall run in the cloud.
+
+    Raises:
+        VoiceError: It is one of these.
+    """
+    known, family = catalogue.load().models.get(model.strip().lower()), catalogue.custom_family(voice)
+    if known is None or not (known.custom or family) or family == known.voices:
+        return
+    if family is None and not catalogue.knows(voice):
+        return  # a name of the voice book, or an id of a shape that nobody here knows
+    remedy = "A custom voice and its own model go together."
+    raise VoiceError(f"{known.id} does not speak {shortened(voice)!r}.", remedy=remedy, code="voice_not_in_model")
 
 
 def _is_all_stored(job: Job) -> bool:

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue
-from lineread.enrolment import Clone
-from lineread.errors import LinereadError, ModelError, OutputError, VoiceError, shortened
+from lineread.enrolment import FAMILIES, KINDS, Clone, Enrolled
+from lineread.errors import LinereadError, ModelError, OutputError, TextError, VoiceError, shortened
 from lineread.server.access.limits import Seats
 from lineread.server.fetching import Fetcher, not_fetched
 from lineread.speech import billed_characters
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineread.engines.enroller import Enroller
-    from lineread.enrolment import Design, Enrolled, Kind, Page
+    from lineread.enrolment import Design, Kind, Page
     from lineread.server.access.keys import Key
     from lineread.server.access.owners import Place
     from lineread.server.desk import Desk
@@ -96,6 +96,29 @@ class Enrolling:
         with self._desk.seat(visit, key), self._own(key, kind, voice):
             return await self._enroller().find(kind, voice)
 
+    async def usable(self, visit: Visit) -> dict[str, Enrolled]:
+        """The custom voices that the client may have speak, by the names that it may call them.
+
+        No service is asked. A key has its own and those that it was allowed; without keys there are the names of the
+        voice book, and what else was made on this machine; no more of each than a key may have.
+
+        Raises:
+            KeyRefused: The client's key is no longer one.
+        """
+        key = self._desk.key(visit)
+        if key is not None:
+            return await asyncio.to_thread(self._of_key, key)
+        enroller = self._desk.client.engine().enroller()
+        if enroller is None:
+            return {}
+        named = await asyncio.to_thread(self._of_book, enroller)
+        if enroller.account:
+            return named
+        pages = [await enroller.page(kind, index=0, size=self._desk.options.max_voices) for kind in KINDS]
+        known = {made.voice for made in named.values()}
+        whole = (made for page in pages for made in page.voices if made.target_model)
+        return named | {made.voice: made for made in whole if made.voice not in known}
+
     async def delete(self, visit: Visit, kind: Kind, voice: str) -> None:
         """Delete a voice of the client's for ever.
 
@@ -125,11 +148,11 @@ class Enrolling:
             order = replace(order, target_model=_target(enroller, order))
             visit.model, visit.engine = order.target_model, enroller.engine
             if key is None:
-                return await _made(enroller, await self._complete(order, url))
+                return await _made(enroller, await self._complete(order, url), strict=desk.options.strict)
             place = await asyncio.to_thread(desk.owners.take, key.name)
             try:
                 with self._counted(key, order):
-                    made = await _made(enroller, await self._complete(order, url))
+                    made = await _made(enroller, await self._complete(order, url), strict=desk.options.strict)
                     return await self._kept(enroller, place, made)
             finally:
                 await asyncio.to_thread(desk.owners.give_back, place)
@@ -155,6 +178,33 @@ class Enrolling:
             found = await self._fetcher.fetch(url)
             order = replace(order, audio=found.data, media_type=_media_type(found.data, found.media_type))
         return await asyncio.to_thread(_checked, order)
+
+    def _of_key(self, key: Key) -> dict[str, Enrolled]:
+        """A key's own voices, and those that whoever runs the server allowed it."""
+        desk = self._desk
+        pages = [desk.owners.page(key.name, kind, index=0, size=desk.options.max_voices) for kind in KINDS]
+        allowed = {each: catalogue.custom_family(each) for each in desk.options.shared_voices | (key.voices or set())}
+        found = {
+            each: Enrolled(each, kind, "")
+            for each, family in sorted(allowed.items())
+            for kind in KINDS
+            if FAMILIES[kind] == family
+        }
+        found |= {made.voice: made for page in pages for made in page.voices}
+        return {name: made for name, made in found.items() if key.voices is None or name in key.voices}
+
+    def _of_book(self, enroller: Enroller) -> dict[str, Enrolled]:
+        """The voices of the voice book that this engine speaks."""
+        from lineread.voices import making  # noqa: PLC0415 - the book's: most servers have none
+
+        found = {}
+        for own in self._desk.client.casting.book.voices()[: self._desk.options.max_voices]:
+            made = making.speaker(own, enroller, model=None, realtime=False)
+            if made is not None:
+                found[own.name] = Enrolled(made.voice, own.kind, made.target_model, prompt=own.prompt)
+            elif own.extend or enroller.engine != "dashscope":  # it is made when it is asked for
+                found[own.name] = Enrolled(own.name, own.kind, "", prompt=own.prompt)
+        return found
 
     def _enroller(self) -> Enroller:
         """What makes voices here.
@@ -202,8 +252,20 @@ class Enrolling:
             raise
 
 
-async def _made(enroller: Enroller, order: Clone | Design) -> Enrolled:
-    return await (enroller.clone(order) if isinstance(order, Clone) else enroller.design(order))
+async def _made(enroller: Enroller, order: Clone | Design, *, strict: bool) -> Enrolled:
+    """The voice, made; where clients are held to the documents, with the very preview that was asked for.
+
+    Raises:
+        TextError: Its preview says something else; the voice is gone again.
+    """
+    if isinstance(order, Clone):
+        return await enroller.clone(order)
+    made = await enroller.design(order)
+    if strict and made.preview_text != order.preview_text:
+        with suppress(LinereadError):
+            await enroller.delete(made.kind, made.voice)
+        raise TextError("No voice here speaks the preview's text.", code="language_unsupported")
+    return made
 
 
 def _target(enroller: Enroller, order: Clone | Design) -> str:

@@ -60,6 +60,7 @@ class Sessions:
         if key is not None:
             self._check(key)
         with desk.sessions.take(visit.caller, shared=desk.shared):
+            desk.count(key)
             self._each[visit.caller] += 1
             sitting = Sitting(desk, key, visit, self.leaving)
             try:
@@ -76,8 +77,6 @@ class Sessions:
                 retryable=True,
                 retry_after=1.0,
             )
-        if key.requests_per_minute is not None:
-            self._desk.pace.count(key.name, key.requests_per_minute)
 
 
 class Sitting:

@@ -498,7 +498,7 @@ def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, real
         raise VoiceError(
             f"{own.name} is a voice of your own, and this engine has only those that it has.",
             remedy="Choose the engine dashscope or builtin.",
-            code="voice_not_in_model",
+            code="not_here",
         )
     target = None
     if model is not None:
@@ -507,7 +507,7 @@ def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, real
         except ModelError as error:
             raise VoiceError(
                 f"{own.name} cannot speak with {model}: it was made by {_MADE_BY[own.kind]}.",
-                remedy=f"Leave the model out, or use {enroller.target(own.kind, realtime=realtime)}.",
+                remedy=f"Use its own model, {enroller.target(own.kind, realtime=realtime)}.",
                 code="voice_not_in_model",
             ) from error
     place = {"engine": enroller.engine, "place": enroller.place, "account": enroller.account}

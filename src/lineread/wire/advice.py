@@ -26,14 +26,22 @@ SERVER: Final = {
     "unknown_workspace": _SET_UP,
     "wrong_address": _SET_UP,
 }
+_TELL: Final = "Tell whoever runs this server."
+_VOICES: Final = "GET /v1/audio/voices lists the voices."
 _REMEDIES: Final = {
-    "unknown_voice": "GET /v1/audio/voices lists the voices.",
+    "unknown_voice": _VOICES,
+    "voice_not_found": _VOICES,
+    "voice_not_made": "Whoever runs this server can make it for that too: lineread voices extend.",
+    "not_here": "Whoever runs this server can start it with an engine that speaks it: builtin or dashscope.",
+    "no_room": _TELL,
+    "output_failed": _TELL,
+    "unreachable": "Try again in a moment; if it stays so, tell whoever runs this server.",
     "unknown_model": "GET /v1/models lists the models.",
     "model_not_opened": "Whoever runs this server can open the model in the Model Studio console.",
     "account_in_debt": _ACCOUNT,
     "quota_exceeded": _ACCOUNT,
     "language_unsupported": "If the text is English, say so in language_type; "
-    "whoever runs this server can give it a key with which Qwen speaks the others.",
+    "whoever runs this server can install a voice that speaks it, or give it a key with which Qwen does.",
 }
 
 

@@ -170,7 +170,8 @@ def decode_made(body: bytes, order: Clone | Design, *, hide: Callable[[str], str
     if isinstance(order, Clone):
         return made
     preview = _preview(output, order, answer.request_id)
-    return replace(made, prompt=order.prompt, preview_text=order.preview_text, preview=preview)
+    words = _text(output, "preview_text") or order.preview_text  # a server of ours says what it really says
+    return replace(made, prompt=order.prompt, preview_text=words, preview=preview)
 
 
 def decode_page(body: bytes, asked: Listing, *, hide: Callable[[str], str] = str) -> Page:

@@ -199,8 +199,15 @@ def refusal(error: LinereadError, *, voice: str = "") -> Refusal:
     return Refusal(400, "VoiceNotFound", f"Voice not found: {voice}".rstrip(), said.headers)
 
 
-def encode_made(made: Enrolled, *, request_id: str) -> bytes:
-    """The answer that a voice was made."""
+def encode_made(made: Enrolled, *, request_id: str, preview_text: str = "") -> bytes:
+    """The answer that a voice was made.
+
+    Args:
+        made: The voice.
+        request_id: The call's id.
+        preview_text: What its preview was asked to say. Where it says something else, the answer has that besides the
+            service's own fields, as a query's has.
+    """
     output: dict[str, Any] = {"voice": made.voice, "target_model": made.target_model}
     if made.preview is not None:
         output["preview_audio"] = {
@@ -208,6 +215,8 @@ def encode_made(made: Enrolled, *, request_id: str) -> bytes:
             "sample_rate": made.preview.sample_rate,
             "response_format": made.preview.format,
         }
+    if made.preview_text != preview_text:
+        output["preview_text"] = made.preview_text
     if made.fallback_reason:
         output |= {"fallback_mode": True, "fallback_reason": made.fallback_reason}
     return _reply(output, request_id, count=1)

@@ -117,7 +117,7 @@ class Machine(Enroller):
             order.target_model,
             language=order.language or "",
             prompt=order.prompt,
-            preview_text=words,
+            preview_text=words if reasons else order.preview_text,
             preview=Preview(audio, order.sample_rate, order.format),
             reasons=(*designed.reasons, *reasons),
         )

@@ -366,7 +366,7 @@ def _ways_out(request: Request | LiveRequest, voice: catalogue.Voice, model: Mod
     models = catalogue.load().models.values()
     having = [each.id for each in models if each.transport == model.transport and each.has(voice)]
     others = [each.id for each in catalogue.voices_of(model)]
-    shown = ", ".join(others[:8]) + (f" and {len(others) - 8} more (`lineread voices`)" if len(others) > 8 else "")
+    shown = ", ".join(others[:8]) + (f" and {len(others) - 8} more" if len(others) > 8 else "")
     without = " without the instruction" if request.instruction and model.instructions else ""
     return f"{voice.id} speaks with {', '.join(having)}{without}; {model.id} has {shown}."
 

@@ -59,7 +59,9 @@ def resolve(name: str) -> str:
         return own
     if catalogue.custom_family(name) is not None:
         raise VoiceError(
-            "The kokoro engine cannot speak voices of your own.", remedy="Use --engine builtin, or --engine dashscope."
+            "The kokoro engine cannot speak voices of your own.",
+            remedy="Use --engine builtin, or --engine dashscope.",
+            code="not_here",
         )
     if not catalogue.knows(name):
         raise VoiceError(

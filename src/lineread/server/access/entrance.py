@@ -124,7 +124,7 @@ class Entrance:
         if not (self._keys.configured or is_loopback(name) or name == self._public):
             raise NotAllowed(
                 "This server has no keys, so it answers to names of its own machine only.",
-                remedy="Call it by localhost, or start it with --keys FILE, or with the --public-url it is called by.",
+                remedy="Call it by localhost. Whoever runs it can start it with --keys FILE, or --public-url.",
             )
 
     def _check_origin(self, http: web.Request) -> None:
@@ -135,7 +135,7 @@ class Entrance:
             return
         raise NotAllowed(
             "This server has no keys, so it takes no session from a web page of another origin.",
-            remedy="Start it with --cors and that origin, if you trust the page.",
+            remedy="Whoever runs it can start it with --cors and that origin, if the page can be trusted.",
         )
 
     def _is_own(self, origin: str, http: web.Request) -> bool:

@@ -173,9 +173,10 @@ def _read(path: str) -> Enrolled | None:
     try:
         with open(path, encoding="utf-8") as file:
             facts: dict[str, Any] = json.load(file)
-        return Enrolled(**{name: value for name, value in facts.items() if name in _FIELDS})
+        found = Enrolled(**{name: value for name, value in facts.items() if name in _FIELDS})
     except (OSError, ValueError, TypeError, AttributeError):
         return None
+    return found if found.kind in KINDS else None
 
 
 def _files(directory: str) -> list[str]:

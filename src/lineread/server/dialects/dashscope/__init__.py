@@ -74,7 +74,9 @@ class Dashscope:
         """``multimodal-generation``: speech in one reply, or as events when the header asks for them."""
         options = self._desk.options
         asked = wire.decode(await http.read())
-        request = rules.accepted(asked.request, most_characters=options.max_characters, strict=options.strict)
+        request = rules.accepted(
+            asked.request, most_characters=options.max_characters, strict=options.strict, is_own=self._desk.knows
+        )
         async with self._desk.order(visit_of(http), request) as order:
             if http.headers.get("X-DashScope-SSE", "").strip().lower() == "enable":
                 return await self._stream(http, order, asked.sample_rate)

@@ -47,8 +47,11 @@ async def answer(enrolling: Enrolling, visit: Visit, asked: Asked) -> bytes:
         LinereadError: It cannot be done as asked, or not now.
     """
     match asked:
-        case Clone() | Design():
+        case Clone():
             return wire.encode_made(await enrolling.make(visit, asked), request_id=visit.id)
+        case Design():
+            made = await enrolling.make(visit, asked)
+            return wire.encode_made(made, request_id=visit.id, preview_text=asked.preview_text)
         case Remote(order, url):
             return wire.encode_made(await enrolling.make(visit, order, url=url), request_id=visit.id)
         case Listing(kind, index, size):

@@ -17,6 +17,8 @@ from lineread.wire.body import FieldError
 from lineread.wire.dashscope_server import SERVES, LengthError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lineread.catalogue import Model
     from lineread.speech import Request
 
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 _OTHER_FAMILIES: Final = ("cosyvoice-", "qwen-audio-", "sambert-", "qwen-voice-")
 
 
-def accepted(request: Request, *, most_characters: int, strict: bool) -> Request:
+def accepted(request: Request, *, most_characters: int, strict: bool, is_own: Callable[[str], bool]) -> Request:
     """The request with the service's spelling of its names, and without an instruction that nobody would follow.
 
     Args:
         request: What a client asked for.
         most_characters: Most characters of a text that the server takes.
         strict: Refuse what the service's documents forbid, also where the service was seen to forgive it.
+        is_own: Whether a name that is no system voice's is that of a voice of the user's own.
 
     Raises:
         ModelError: The model is unknown, or is spoken at another address.
@@ -45,7 +48,7 @@ def accepted(request: Request, *, most_characters: int, strict: bool) -> Request
         raise FieldError("instructions", "invalid_value", f"{model.id} ignores it; only instruct models follow it.")
     return replace(
         request,
-        voice=_voice(request.voice, model, strict=strict),
+        voice=_voice(request.voice, model, strict=strict, is_own=is_own),
         language_type=_language(request.language_type, strict=strict),
         instruction=request.instruction if model.instructions else None,
     )
@@ -67,19 +70,16 @@ def _model(name: str) -> Model:
     return model
 
 
-def _voice(name: str, model: Model, *, strict: bool) -> str:
-    """The voice as the service spells it, if the model has it. A voice of the user's own is left to the engine."""
-    voices = catalogue.load().voices
-    own = catalogue.custom_family(name)
-    if model.custom and own in (None, model.voices) and name.casefold() not in map(str.casefold, voices):
+def _voice(name: str, model: Model, *, strict: bool, is_own: Callable[[str], bool]) -> str:
+    """The voice as the service spells it, if the model has it. Which custom voice goes with it is the desk's rule."""
+    if model.custom or catalogue.custom_family(name):
         return name
-    if model.custom or own:
-        message = f"{model.id} does not speak {name!r}."
-        raise VoiceError(message, remedy="A custom voice and its own model go together.", code="voice_not_in_model")
     try:
         voice = catalogue.voice(name)
     except VoiceError as error:
-        remedy = catalogue.suggestion(name, voices, "GET /v1/audio/voices lists the voices.")
+        if is_own(name):
+            return name
+        remedy = catalogue.suggestion(name, catalogue.load().voices, "GET /v1/audio/voices lists the voices.")
         raise VoiceError(error.message, remedy=remedy) from None
     if strict and voice.id != name:
         raise VoiceError(f"There is no voice {name!r}.", remedy=f"Write it {voice.id}.")

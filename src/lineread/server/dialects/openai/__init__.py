@@ -25,6 +25,7 @@ from lineread.wire import openai as wire
 
 if TYPE_CHECKING:
     from lineread.server.desk import Desk, Order
+    from lineread.server.enrolling import Enrolling
     from lineread.server.sight.visit import Visit
 
 #: Under this lie all routes of the dialect.
@@ -38,10 +39,12 @@ class OpenAI:
 
     Args:
         desk: Has requests spoken.
+        enrolling: Knows the voices of clients' own.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, enrolling: Enrolling) -> None:
         self._desk = desk
+        self._enrolling = enrolling
         self._bodies = Bodies()
 
     def routes(self) -> list[web.RouteDef]:
@@ -66,22 +69,23 @@ class OpenAI:
 
     async def model(self, http: web.Request) -> web.Response:
         """``models/{model}``: one of them, with its voices."""
-        return _json(http, names.model(http.match_info["model"]))
+        return _json(http, names.model(http.match_info["model"], await self._enrolling.usable(visit_of(http))))
 
     async def audio_models(self, http: web.Request) -> web.Response:
         """``audio/models``: the same for Open WebUI."""
         return _json(http, names.models_for_speech())
 
     async def voices(self, http: web.Request) -> web.Response:
-        """``audio/voices``: every name that a request may have, or those that the query's ``model`` speaks."""
-        return _json(http, names.voices(http.query.get("model")))
+        """``audio/voices``: every name of a voice that a request may have, or those that ``?model=`` speaks."""
+        return _json(http, names.voices(http.query.get("model"), await self._enrolling.usable(visit_of(http))))
 
     async def speech(self, http: web.Request) -> web.StreamResponse:
         """``audio/speech``: a text, spoken."""
         strict = self._desk.options.strict
         asked = wire.decode(await http.read(), strict=strict)
         reply: _Reply = _Events(http) if asked.events else _Audio(http, asked.form)
-        async with self._desk.order(visit_of(http), names.translated(asked.request, strict=strict)) as order:
+        request = names.translated(asked.request, strict=strict, is_own=self._desk.knows)
+        async with self._desk.order(visit_of(http), request) as order:
             key = f"{order.job.plan.key} {asked.form} {asked.sample_rate or ''}"
             kept = self._bodies.get(key)
             if kept is not None:

@@ -12,48 +12,59 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineread import catalogue
+from lineread.enrolment import FAMILIES
 from lineread.errors import ModelError
 from lineread.wire.body import FieldError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lineread.enrolment import Enrolled
     from lineread.speech import Request
 
 #: What is meant where a request names no model: OpenAI's current one, which follows instructions.
 _DEFAULT_MODEL: Final = "gpt-4o-mini-tts"
 
 
-def translated(request: Request, *, strict: bool) -> Request:
+def translated(request: Request, *, strict: bool, is_own: Callable[[str], bool]) -> Request:
     """A request with Qwen's names, whichever it had, and without an instruction that its model would not follow.
 
-    It names a model in any case. A voice that nobody knows is left for the engine to refuse.
+    It names a model, unless that is left to a voice of the user's own, which brings its own along. A voice that nobody
+    knows is left for the engine to refuse.
 
     Args:
         request: What a client asked for.
         strict: Refuse an instruction that its model would not follow.
+        is_own: Whether a name that is no system voice's is that of a voice of the user's own.
 
     Raises:
         ModelError: There is no such model.
         FieldError: The instruction is refused.
     """
     voice = catalogue.openai_voice(request.voice)
-    model = _model(request)
-    if strict and request.instruction and not model.instructions:
-        raise FieldError("instructions", "unsupported_value", f"{model.id} ignores it; only instruct models follow it.")
+    model = _model(request, is_own)
+    follows = model is not None and model.instructions
+    if strict and request.instruction and not follows:
+        who = "A custom voice" if model is None else model.id
+        raise FieldError("instructions", "unsupported_value", f"{who} ignores it; only instruct models follow it.")
     return replace(
         request,
-        model=model.id,
+        model=None if model is None else model.id,
         voice=request.voice if voice is None else voice.voice,
-        instruction=request.instruction if model.instructions else None,
+        instruction=request.instruction if follows else None,
     )
 
 
-def _model(request: Request) -> catalogue.Model:
+def _model(request: Request, is_own: Callable[[str], bool]) -> catalogue.Model | None:
+    """The model that is meant. OpenAI's names, which its clients must send, leave it to the voice."""
     models = catalogue.load().models
     known = catalogue.openai_model(request.model or _DEFAULT_MODEL)
     if known is None:
         return catalogue.model(request.model or "")
-    if family := catalogue.custom_family(request.voice):  # a voice of the user's own brings its model along
+    if family := catalogue.custom_family(request.voice):
         return next(each for each in models.values() if each.transport == "http" and each.voices == family)
+    if catalogue.openai_voice(request.voice) is None and not catalogue.knows(request.voice) and is_own(request.voice):
+        return None
     return models[known.instruct_model if request.instruction else known.model]
 
 
@@ -67,25 +78,26 @@ def models_for_speech() -> dict[str, Any]:
     return {"models": [{"id": name, "name": name} for name in _model_names()]}
 
 
-def model(name: str) -> dict[str, Any]:
-    """One model, with its voices, as speaches tells them.
+def model(name: str, own: Mapping[str, Enrolled]) -> dict[str, Any]:
+    """One model, with its voices, as speaches tells them; arguments as for :func:`voices`.
 
     Raises:
         ModelError: There is none of that name.
     """
-    return {**_about_model(_known(name)), "voices": _voices(name)}
+    return {**_about_model(_known(name)), "voices": _voices(name, own)}
 
 
-def voices(model_name: str | None) -> dict[str, Any]:
-    """Every voice's name that a request may have, OpenAI's behind Qwen's own.
+def voices(model_name: str | None, own: Mapping[str, Enrolled]) -> dict[str, Any]:
+    """Every voice's name that a request may have: Qwen's, then OpenAI's, then the client's own.
 
     Args:
         model_name: Only those that this model speaks; None for all.
+        own: The client's own voices, by the names that it may call them.
 
     Raises:
         ModelError: There is no model of that name.
     """
-    return {"voices": _voices(None if model_name is None else _known(model_name))}
+    return {"voices": _voices(None if model_name is None else _known(model_name), own)}
 
 
 def _model_names() -> list[str]:
@@ -123,15 +135,24 @@ def _created(about: catalogue.Model) -> int:
     return int(dt.datetime.fromisoformat(dated.group()).replace(tzinfo=dt.UTC).timestamp())
 
 
-def _voices(model_name: str | None) -> list[dict[str, str]]:
+def _voices(model_name: str | None, own: Mapping[str, Enrolled]) -> list[dict[str, str | bool]]:
     facts = catalogue.load()
     known = facts.voices.values() if model_name is None else catalogue.voices_of(_own(model_name))
-    own = {voice.id: _about_voice(voice) for voice in known}
-    names = (each for each in facts.openai_voices.values() if each.voice in own)
-    return [*own.values(), *({**own[each.voice], "id": each.id, "name": each.id} for each in names)]
+    qwens = {voice.id: _about_voice(voice) for voice in known}
+    names = (each for each in facts.openai_voices.values() if each.voice in qwens)
+    openais = ({**qwens[each.voice], "id": each.id, "name": each.id} for each in names)
+    customs = (_about_own(name, made) for name, made in own.items() if _speaks(model_name, made))
+    return [*qwens.values(), *openais, *customs]
 
 
-def _about_voice(voice: catalogue.Voice) -> dict[str, str]:
+def _speaks(model_name: str | None, made: Enrolled) -> bool:
+    """Whether a custom voice may be asked for with a model's name. OpenAI's leave it to the voice."""
+    if model_name is None or catalogue.openai_model(model_name):
+        return True
+    return _own(model_name).voices == FAMILIES[made.kind]
+
+
+def _about_voice(voice: catalogue.Voice) -> dict[str, str | bool]:
     """A voice; ``voice`` is who really speaks, ``id`` and ``name`` are what clients call it.
 
     Its ``dialect`` is how Qwen's documents call the Chinese it speaks, and no protocol.
@@ -144,4 +165,19 @@ def _about_voice(voice: catalogue.Voice) -> dict[str, str]:
         "age": voice.age,
         "description": voice.description,
         "dialect": voice.dialect,
+        "custom": False,
+    }
+
+
+def _about_own(name: str, made: Enrolled) -> dict[str, str | bool]:
+    """The same of a custom voice. Of whom it is a clone, only its owner knows."""
+    return {
+        "id": name,
+        "name": name,
+        "voice": made.voice,
+        "gender": "",
+        "age": "",
+        "description": made.prompt or "Cloned from a recording.",
+        "dialect": "",
+        "custom": True,
     }
