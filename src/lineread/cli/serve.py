@@ -40,6 +40,7 @@ _SAME = (
     "max_characters",
     "fetch_audio",
     "grace",
+    "mcp",
     "warm",
 )
 #: Most digits of a number.
@@ -76,6 +77,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fetch-audio", action="store_true", help="fetch recordings for new voices from public URLs that clients give"
+    )
+    parser.add_argument(
+        "--mcp", action="store_true", help="serve tools for agents at /mcp as well (Model Context Protocol)"
     )
     _add_bounds(parser.add_argument_group("bounds"))
     parser.add_argument(
@@ -131,6 +135,11 @@ def _add_bounds(group: argparse._ArgumentGroup) -> None:
         help="most characters of one text (default: %(default)s)",
     )
     group.add_argument(
+        "--budget",
+        metavar="AMOUNT",
+        help="the most that it may spend until it ends, such as 5yuan or 20000characters (default: no bound)",
+    )
+    group.add_argument(
         "--audio-size", default="1G", metavar="SIZE", help="most that finished files may take (default: %(default)s)"
     )
     group.add_argument(
@@ -145,6 +154,10 @@ def _add_bounds(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     chosen = _options(arguments)
+    if chosen.mcp:
+        from lineread.cli.mcp import check_extra  # noqa: PLC0415 - few serve agents
+
+        check_extra()
 
     import asyncio  # noqa: PLC0415 - neither help nor a mistake needs any of this
 
@@ -156,6 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
     journal = Journal()
     client = Client(
         **options.settings(arguments),
+        budget=arguments.budget,
         notice=lambda line: journal.add("notice", level="info", logger="lineread", message=line),
     )
     try:

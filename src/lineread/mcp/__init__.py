@@ -4,6 +4,7 @@ Owns what an agent sees, and stands on the client like the command line and the 
 
     tools       declares the tools: names, arguments, answers; made of the one declaration of fields
     workshop    what the tools need of whoever carries them out
+    making      voices of the user's own, made as a tool was asked to
     machine     a workshop for the user's own agents: files in a folder, the voice book
     folder      names within that folder, and no others
     calls       carries out a call: arguments in, answer out

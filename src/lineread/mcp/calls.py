@@ -132,7 +132,7 @@ class Calls:
             except LinereadError as error:
                 if len(voices) == 1:
                     raise
-                previews.append({"voice": voice, "error": str(error)})
+                previews.append({"voice": voice, "error": self._workshop.explain(error)})
                 continue
             found, notes = await _sounds(take, wanted=wish["audio"])
             sounds += found
@@ -146,7 +146,7 @@ class Calls:
         yuan: float | None = birth.yuan
         if birth.take is not None:
             sounds, notes = await _sounds(birth.take, wanted=wish["audio"])
-            facts |= {**birth.take.places, "seconds": round(birth.take.tally.duration, 2)}
+            facts |= {**birth.take.places, "seconds": round(birth.take.seconds, 2)}
             yuan = None if birth.take.yuan is None else birth.yuan + birth.take.yuan
         told = self._notes(birth.take, *birth.notes, *notes)
         return Answer(_known({**facts, **self._money(yuan), **told}), sounds)
@@ -216,10 +216,10 @@ def _told(take: Take) -> dict[str, Any]:
         {
             **take.places,
             "format": take.request.format,
-            "seconds": round(tally.duration, 2),
+            "seconds": round(take.seconds, 2),
             "characters": tally.characters,
             "cached": tally.cached,
-            "engine": tally.engine,
+            "engine": take.engine,
             "model": tally.model or None,
             "voice": take.request.voice,
             "stand_in": tally.stand_in or None,

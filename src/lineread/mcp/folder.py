@@ -56,7 +56,10 @@ class Folder:
 
 def within(path: str, root: str) -> bool:
     """Whether a path lies below a folder, all links followed."""
-    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
+    try:
+        return os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
+    except ValueError:  # no system has such a name
+        return False
 
 
 def _parts(name: str) -> list[str]:

@@ -8,31 +8,26 @@ there or comes with the call; an address to fetch it from is not taken.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import os
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lineread import sinks
 from lineread.errors import NoAudio, OptionError
-from lineread.mcp import tools
+from lineread.mcp import making, tools
 from lineread.mcp.folder import Folder, within
 from lineread.mcp.workshop import Birth, Take, Workshop
 from lineread.results import Tally
 from lineread.voices import new
-from lineread.voices.making import CloneWish, DesignWish, Wanted
 
 if TYPE_CHECKING:
     from lineread.client import Client, Job
     from lineread.enrolment import Kind
     from lineread.mcp.workshop import Heard
     from lineread.quote import Quote
-    from lineread.speech import Chunk, Facts, Request
+    from lineread.speech import Chunk, Request
     from lineread.voices.making import Made
-
-_DATA: Final = "data:"
 
 
 class Machine(Workshop):
@@ -44,7 +39,7 @@ class Machine(Workshop):
         reads: Directories that recordings may be read from, besides the folder.
     """
 
-    tools = tuple(map(tools.with_files, tools.TOOLS))
+    tools = tuple(map(tools.at_home, tools.TOOLS))
 
     def __init__(self, client: Client, folder: Folder, reads: tuple[str, ...], notices: list[str]) -> None:
         self._client = client
@@ -89,26 +84,12 @@ class Machine(Workshop):
 
     async def make(self, kind: Kind, wish: dict[str, Any], heard: Heard) -> Birth:
         """As any workshop; the voice is in the user's book from then on."""
-        wanted = Wanted(realtime=wish["realtime"])
-        name, language = wish["voice_name"], wish["language_type"]
-        if kind == "clone":
-            sample = await asyncio.to_thread(self._sample, wish["voice_sample"])
-            made = await self._client.make(
-                CloneWish(sample, name, wish["consent"], wish["transcript"], language, wanted)
-            )
-        else:
-            made = await self._client.make(DesignWish(wish["voice_prompt"], name, wish["text"], language, wanted))
+        sample = await asyncio.to_thread(self._sample, wish["voice_sample"]) if kind == "clone" else b""
+        made = await making.make(self._client, kind, wish, sample)
         yuan = (self.price(kind) or 0.0) if made.request_id else 0.0
         with new.though_made(made):
             take = await self._first_words(made, wish, heard)
-        facts = {
-            "voice": made.voice.name,
-            "voice_id": made.id.voice,
-            "target_model": made.id.target_model,
-            "fidelity": made.id.fidelity,
-            "request_id": made.request_id,
-        }
-        return Birth({name: fact for name, fact in facts.items() if fact}, (*made.id.reasons, *made.notes), yuan, take)
+        return Birth(making.facts(made), (*made.id.reasons, *made.notes), yuan, take)
 
     async def _first_words(self, made: Made, wish: dict[str, Any], heard: Heard) -> Take | None:
         request = new.first_words(made, wish["text"], {"language_type": wish["language_type"]}, stream=False)
@@ -121,7 +102,7 @@ class Machine(Workshop):
         path = await asyncio.to_thread(speech.save, self._default(job))
         tally = Tally()
         tally.spoken, tally.samples, tally.sample_rate = list(speech.segments), len(speech.pcm) // 2, speech.sample_rate
-        return _take(job, tally, 0.0, path)
+        return _take(job, tally, path)
 
     async def _kept(self, job: Job, place: str, heard: Heard) -> Take:
         """A speech in its file."""
@@ -134,7 +115,7 @@ class Machine(Workshop):
                 await _written(file, first, tally, heard)
                 async for chunk in chunks:
                     await _written(file, chunk, tally, heard)
-        return _take(job, tally, _yuan(job, tally), file.path)
+        return _take(job, tally, file.path)
 
     def _default(self, job: Job) -> str:
         return sinks.default_path(self._folder.root, job.request, job.plan.key)
@@ -145,8 +126,8 @@ class Machine(Workshop):
         Raises:
             OptionError: It may not, or is none.
         """
-        if source[: len(_DATA)].lower() == _DATA:
-            return _decoded(source)
+        if source[: len(making.DATA)].lower() == making.DATA:
+            return making.decoded(source)
         if "://" in source or source.lower().startswith("file:"):
             raise OptionError(
                 "A recording is not fetched from an address here.",
@@ -169,29 +150,6 @@ async def _written(file: sinks.FileSink, chunk: Chunk, tally: Tally, heard: Hear
     await heard(chunk, tally)
 
 
-def _yuan(job: Job, tally: Tally) -> float | None:
-    """What was paid for a speech; None where the model bills tokens. Another engine that had to speak is free."""
-    paid = sum(each.characters for each in tally.facts if _is_paid(each))
-    tariff = job.studio.engine.tariff(job.request)
-    cost = None if tariff is None else tariff.cost(paid).yuan
-    return 0.0 if tariff is None or not paid else None if cost is None else float(cost)
-
-
-def _is_paid(facts: Facts) -> bool:
-    return not facts.cached and not facts.fallback_reason
-
-
-def _take(job: Job, tally: Tally, yuan: float | None, path: str) -> Take:
+def _take(job: Job, tally: Tally, path: str) -> Take:
     path = os.path.abspath(path)
-    return Take(job.request, tally, yuan, {"path": path, "audio_url": Path(path).as_uri()}, path)
-
-
-def _decoded(uri: str) -> bytes:
-    """The bytes of a data URI."""
-    head, _, data = uri.partition(",")
-    if head.lower().endswith(";base64"):
-        with suppress(binascii.Error, ValueError):
-            return base64.b64decode(data, validate=True)
-    raise OptionError(
-        "The data: URI of the recording cannot be read.", remedy="It looks like data:audio/wav;base64,UklGR..."
-    )
+    return Take.of(job, tally, {"path": path, "audio_url": Path(path).as_uri()}, path)

@@ -6,12 +6,14 @@ it, over a pipe or over HTTP, is elsewhere. The only module that imports ``mcp``
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
 import mcp_types as types
 from mcp.server.lowlevel import Server
 
@@ -20,7 +22,7 @@ from lineread.mcp.calls import Calls
 from lineread.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from mcp.server.context import ServerRequestContext
 
@@ -53,11 +55,11 @@ def server(workshop_of: Callable[[Context], Workshop], tools: tuple[Tool, ...]) 
         async def report(done: float, total: float, message: str) -> None:
             await context.session.report_progress(done, total, message)
 
+        workshop = workshop_of(context)
         try:
-            calls = Calls(workshop_of(context))
-            return _answered(await calls.call(params.name, params.arguments or {}, report))
+            return _answered(await _once(Calls(workshop).call(params.name, params.arguments or {}, report)))
         except LinereadError as error:
-            return _failed(error)
+            return _failed(error, workshop.explain(error))
         except Exception as error:  # noqa: BLE001 - it must not end the other calls
             return _broken(error)
 
@@ -66,6 +68,21 @@ def server(workshop_of: Callable[[Context], Workshop], tools: tuple[Tool, ...]) 
     )
     made.middleware.clear()  # a span for each message, to whatever collects them in this process: nobody asked for it
     return made
+
+
+async def _once(call: Coroutine[Any, Any, Answer]) -> Answer:
+    """A call whose cancellation comes once, as everywhere in lineread, so that it can put away what it has begun.
+
+    The protocol's package cancels whatever waits in a scope that is over, again and again.
+    """
+    task = asyncio.create_task(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+        raise
 
 
 def _declared(tool: Tool) -> types.Tool:
@@ -99,11 +116,11 @@ def _broken(error: Exception) -> types.CallToolResult:
     frames = "".join(traceback.format_tb(error.__traceback__))
     print(f"lineread: a bug: {type(error).__name__}\n{frames}", file=sys.stderr)  # noqa: T201 - it is the log
     bug = LinereadError("lineread has a bug.", remedy="Its log, on standard error, says more.", code="bug")
-    return _failed(bug)
+    return _failed(bug, str(bug))
 
 
-def _failed(error: LinereadError) -> types.CallToolResult:
+def _failed(error: LinereadError, said: str) -> types.CallToolResult:
     """An error as the tool's answer: a line to read, and the facts for programs."""
     return types.CallToolResult(
-        content=[types.TextContent(text=str(error))], _meta={"lineread/error": error.to_dict()}, is_error=True
+        content=[types.TextContent(text=said)], _meta={"lineread/error": error.to_dict()}, is_error=True
     )

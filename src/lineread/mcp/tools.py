@@ -74,7 +74,7 @@ def _fact(name: str, kind: str, meaning: str) -> Field:
 
 
 AUDIO: Final = _flag("audio", "Also answer with the sound itself, up to 4 MiB.")
-#: An argument of workshops that keep files of the agent's own.
+#: An argument of the user's own agents.
 FILE: Final = Field(
     "file",
     "string",
@@ -229,7 +229,6 @@ CLONE: Final = Tool(
         VOICE_CLONE.field("text"),
         VOICE_CLONE.field("transcript"),
         VOICE_CLONE.field("language_type"),
-        VOICE_CLONE.field("realtime"),
         AUDIO,
     ),
     _MADE,
@@ -244,7 +243,6 @@ DESIGN: Final = Tool(
         VOICE_DESIGN.field("voice_name"),
         VOICE_DESIGN.field("text"),
         VOICE_DESIGN.field("language_type"),
-        VOICE_DESIGN.field("realtime"),
         AUDIO,
     ),
     _MADE,
@@ -253,6 +251,14 @@ DESIGN: Final = Tool(
 TOOLS: Final = (SPEAK, QUOTE, LIST_VOICES, PREVIEW, CLONE, DESIGN)
 
 
-def with_files(tool: Tool) -> Tool:
-    """A tool as it is where the agent names files."""
-    return tool._replace(arguments=(*tool.arguments, FILE)) if tool.name == SPEAK.name else tool
+#: What the user's own agents can say besides.
+_AT_HOME: Final = {
+    SPEAK.name: (FILE,),
+    CLONE.name: (VOICE_CLONE.field("realtime"),),
+    DESIGN.name: (VOICE_DESIGN.field("realtime"),),
+}
+
+
+def at_home(tool: Tool) -> Tool:
+    """A tool as the user's own agents have it: they name files, and their voices are in the user's book."""
+    return tool._replace(arguments=(*tool.arguments, *_AT_HOME.get(tool.name, ())))

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from lineread.wire import advice
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from lineread.budget import Purse
+    from lineread.client import Job
     from lineread.enrolment import Kind
+    from lineread.errors import LinereadError
     from lineread.mcp.tools import Tool
     from lineread.quote import Quote
     from lineread.results import Tally
@@ -23,23 +27,49 @@ if TYPE_CHECKING:
     Heard = Callable[[Chunk, Tally], Awaitable[None]]
 
 
+#: What an agent can do about an error: it has tools where others have a command line.
+REMEDIES: Final = {
+    "unknown_voice": "list_voices lists all.",
+    "unknown_model": "Leave the model out, or use qwen3-tts-flash or qwen3-tts-instruct-flash.",
+    "consent_missing": "Ask the user who agreed to what, and when, and say so in consent.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Take:
     """A text that was spoken and kept.
 
     Attributes:
         request: What was asked for, with everything filled in.
-        tally: What its sound adds up to.
+        seconds: Length of its sound.
+        tally: What its sound adds up to; of a file that was kept from before, nothing.
+        engine: Who spoke.
         yuan: What it cost; None where nobody knows.
         places: Where it is: ``path``, ``audio_url``.
         path: The file, for whoever reads it here.
     """
 
     request: Request
+    seconds: float
     tally: Tally
+    engine: str
     yuan: float | None
     places: dict[str, str]
     path: str
+
+    @classmethod
+    def of(cls, job: Job, tally: Tally, places: dict[str, str], path: str, *, seconds: float | None = None) -> Take:
+        """What a job's sound became.
+
+        Args:
+            job: The work.
+            tally: What its chunks add up to.
+            places: Where it is.
+            path: The file.
+            seconds: Its length, where the tally does not tell it.
+        """
+        engine = tally.engine or job.studio.engine.name
+        return cls(job.request, seconds or tally.duration, tally, engine, _paid(job, tally), places, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +142,20 @@ class Workshop(ABC):
             LinereadError: It cannot be done as asked, or failed.
         """
 
+    def explain(self, error: LinereadError) -> str:
+        """An error in a line, with what an agent can do about it."""
+        return f"{error.message} {advice.remedy(error, REMEDIES)}".strip()
+
     def notices(self) -> list[str]:
         """What came up since the last call and the agent should know."""
         return []
+
+
+def _paid(job: Job, tally: Tally) -> float | None:
+    """Yuan that a speech cost; None where the model bills tokens. Another engine that had to speak is free."""
+    characters = sum(each.characters for each in tally.facts if not (each.cached or each.fallback_reason))
+    tariff = job.studio.engine.tariff(job.request)
+    if tariff is None or not characters:
+        return 0.0
+    yuan = tariff.cost(characters).yuan
+    return None if yuan is None else float(yuan)

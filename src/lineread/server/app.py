@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 
 from lineread.errors import HttpError, LinereadError, NotServed, OutputError
 from lineread.server.access.entrance import Entrance
-from lineread.server.dialects import dashscope, openai, realtime
+from lineread.server.dialects import agents, dashscope, openai, realtime
 from lineread.server.enrolling import Enrolling
 from lineread.server.reference.document import Reference
 from lineread.server.sessions import Sessions
@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 #: The dialects' names, by what the paths of their routes begin with.
-DIALECTS: Final = {dashscope.PREFIX: "dashscope", openai.PREFIX: "openai", realtime.PREFIX: "realtime"}
+DIALECTS: Final = {
+    dashscope.PREFIX: "dashscope",
+    openai.PREFIX: "openai",
+    realtime.PREFIX: "realtime",
+    agents.PREFIX: "mcp",
+}
 #: Where errors are told in DashScope's words.
 _SERVICE: Final = (dashscope.PREFIX, realtime.PREFIX)
 #: What the server calls itself. Its release is nobody's business.
@@ -61,6 +66,7 @@ def application(desk: Desk, doors: Doors) -> web.Application:
         doors.dashscope,
         doors.openai,
         doors.realtime,
+        doors.agents,
         Audio(desk.shelf),
         Reference(),
         Health(desk, doors.tracker.metrics),
@@ -69,8 +75,9 @@ def application(desk: Desk, doors: Doors) -> web.Application:
         app.add_routes([_inviting_later(route) for route in part.routes()])
     app.on_response_prepare.append(doors.dress)
     Entrance(desk).install(app)
-    app.middlewares.append(Reading(desk.options, dashscope.UPLOADS).door)
+    app.middlewares.append(Reading(desk.options, dashscope.UPLOADS + agents.UPLOADS).door)
     app.on_cleanup.append(doors.finish)
+    app.cleanup_ctx.append(doors.agents.running)
     return app
 
 
@@ -92,6 +99,7 @@ class Doors:
         self.dashscope = dashscope.Dashscope(desk, self._enrolling)
         self.openai = openai.OpenAI(desk, self._enrolling)
         self.realtime = realtime.Realtime(desk, Sessions(desk))
+        self.agents = agents.Agents(desk, self._enrolling)
 
     @web.middleware
     async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:

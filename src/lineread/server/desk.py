@@ -36,7 +36,7 @@ from lineread.server.sound.writing import Beside, Writing
 from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, billed_characters
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
     from lineread.client import Client, Job
     from lineread.engines.base import Quota
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from lineread.server.sight.visit import Visit
     from lineread.server.sound.shelf import Shelf
     from lineread.speech import Chunk, Request, Segment
+
+    Heard = Callable[[Chunk, Tally], Awaitable[None]]
 
 #: Below the state directory: the characters that each key had spoken today.
 _LEDGER: Final = os.path.join("server", "characters")
@@ -123,7 +125,9 @@ class Order:
             self._ahead.popleft()
         window = self.job.plan.limits.concurrency * DEPTH
         for segment in islice(self._segments, window - len(self._ahead)):
-            self._ahead.append((segment.start, 0 if _is_stored(self.job, segment) else billed_characters(segment.text)))
+            self._ahead.append(
+                (segment.start, 0 if self.job.studio.holds(segment) else billed_characters(segment.text))
+            )
 
     def _tell(self) -> None:
         visit, tally = self.visit, self.tally
@@ -226,8 +230,14 @@ class Desk:
                     if not (order.owed or visit.cached):
                         visit.characters = 0  # it failed before anything was billed
 
-    async def file(self, order: Order, sample_rate: int | None) -> str:
-        """The name of the order's finished file on the shelf, spoken now if it is not there."""
+    async def file(self, order: Order, sample_rate: int | None, heard: Heard | None = None) -> str:
+        """The name of the order's finished file on the shelf, spoken now if it is not there.
+
+        Args:
+            order: The order.
+            sample_rate: Samples a second of the file; None for the voice's own.
+            heard: Told of each chunk that is spoken for it, and what it adds up to by then.
+        """
         name = self._file_name(order, sample_rate)
         if name is not None and self.shelf.holds(name):
             visit = order.visit
@@ -240,6 +250,8 @@ class Desk:
             async with aclosing(order.chunks()) as chunks:
                 async for chunk in chunks:
                     await file.add(chunk)
+                    if heard is not None:
+                        await heard(chunk, order.tally)
             return await self.keep(order, file, sample_rate)
 
     async def keep(self, order: Order, file: Writing, sample_rate: int | None) -> str:
@@ -445,13 +457,7 @@ def _check_together(voice: str, model: str) -> None:
 
 
 def _is_all_stored(job: Job) -> bool:
-    return all(_is_stored(job, segment) for segment in job.plan.segments())
-
-
-def _is_stored(job: Job, segment: Segment) -> bool:
-    """Whether the cache has that segment of it."""
-    cache = job.studio.cache
-    return cache is not None and cache.holds(job.studio.key(segment))
+    return all(job.studio.holds(segment) for segment in job.plan.segments())
 
 
 def _asked_for(order: Order, name: str | None) -> str | None:

@@ -57,18 +57,20 @@ class Enrolling:
         self._seats = Seats(options.max_making)
         self._making: set[asyncio.Task[Enrolled]] = set()
 
-    async def make(self, visit: Visit, order: Clone | Design, *, url: str | None = None) -> Enrolled:
+    async def make(self, visit: Visit, order: Clone | Design, *, url: str | None = None, consent: str = "") -> Enrolled:
         """Have a voice made.
 
         Args:
             visit: The record of the HTTP request; it says whose key was shown.
             order: What it is made of.
             url: Where the recording is, if the order has none.
+            consent: What says that the speaker agrees to a clone, where the protocol has room for it; kept with the
+                voice.
 
         Raises:
             LinereadError: It cannot be done as asked, or not now.
         """
-        task = asyncio.create_task(self._make(visit, order, url))
+        task = asyncio.create_task(self._make(visit, order, url, consent))
         self._making.add(task)
         task.add_done_callback(self._making.discard)
         try:
@@ -138,7 +140,7 @@ class Enrolling:
             for task in late:
                 task.cancel()
 
-    async def _make(self, visit: Visit, order: Clone | Design, url: str | None) -> Enrolled:
+    async def _make(self, visit: Visit, order: Clone | Design, url: str | None, consent: str) -> Enrolled:
         desk = self._desk
         key = desk.admit(visit)
         with desk.seat(visit, key), self._seats.take(visit.caller, shared=desk.shared):
@@ -153,15 +155,15 @@ class Enrolling:
             try:
                 with self._counted(key, order):
                     made = await _made(enroller, await self._complete(order, url), strict=desk.options.strict)
-                    return await self._kept(enroller, place, made)
+                    return await self._kept(enroller, place, made, consent)
             finally:
                 await asyncio.to_thread(desk.owners.give_back, place)
 
-    async def _kept(self, enroller: Enroller, place: Place, made: Enrolled) -> Enrolled:
+    async def _kept(self, enroller: Enroller, place: Place, made: Enrolled, consent: str) -> Enrolled:
         """The voice, once it is written down whose it is. One that cannot be written down is nobody's, and goes."""
         made = replace(made, created=made.created or datetime.now(UTC).isoformat(timespec="seconds"))
         try:
-            await asyncio.to_thread(self._desk.owners.keep, place, made)
+            await asyncio.to_thread(self._desk.owners.keep, place, made, consent)
         except OutputError:
             with suppress(LinereadError):
                 await enroller.delete(made.kind, made.voice)

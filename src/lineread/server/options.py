@@ -44,6 +44,7 @@ class Options:
         grace: Seconds for running requests to end when the server is told to stop.
         max_connections: Connections that may be open at the same time; further ones are closed at once.
         log: Write a line for each request. Reports of bugs and warnings are written anyway.
+        mcp: Serve tools for agents as well, by the Model Context Protocol.
         warm: Load the engine's voice when the server starts, not with its first request.
     """
 
@@ -74,4 +75,5 @@ class Options:
     grace: float = 30.0
     max_connections: int = 4096
     log: bool = True
+    mcp: bool = False
     warm: bool = True

@@ -125,6 +125,7 @@ async def running(
         finally:
             desk.closing = True
             doors.realtime.leave()
+            doors.agents.leave()
             tracker, grace = doors.tracker, options.grace
             _log.info("Stopping: %d running, with %g s to end; new calls are refused.", tracker.running, grace)
             await _drain(tracker, grace, hurry or asyncio.Event())

@@ -281,11 +281,11 @@ class Maker:
     async def _clone(self, wish: CloneWish) -> Made:
         consent = check_consent(wish.consent)
         name = None if wish.name is None else check_name(wish.name)
-        language = _language(wish.language_type, wish.transcript)
+        language = language_of(wish.language_type, wish.transcript)
         await _sync.on_event_loop()
         sample = wish.sample if isinstance(wish.sample, Sample) else await asyncio.to_thread(load, wish.sample)
         asked = OwnVoice(
-            name or _named_after(sample.audio),
+            name or named_after(sample.audio),
             "clone",
             timestamp(time.time()),
             consent=consent,
@@ -299,15 +299,15 @@ class Maker:
         return replace(made, notes=(*sample.findings, *made.notes))
 
     async def _design(self, wish: DesignWish) -> Made:
-        prompt = _check_length("The description", wish.prompt, LONGEST_PROMPT)
+        prompt = check_length("The description", wish.prompt, LONGEST_PROMPT)
         preview_text = wish.preview_text or _preview_text(prompt)
         asked = OwnVoice(
-            _named_after(prompt.encode()) if wish.name is None else check_name(wish.name),
+            named_after(prompt.encode()) if wish.name is None else check_name(wish.name),
             "design",
             timestamp(time.time()),
             prompt=prompt,
-            preview_text=_check_length("The preview's text", preview_text, LONGEST_PREVIEW),
-            language=_language(wish.language_type, preview_text),
+            preview_text=check_length("The preview's text", preview_text, LONGEST_PREVIEW),
+            language=language_of(wish.language_type, preview_text),
             preview=_PREVIEW_FILE,
             extend=wish.wanted.extend,
         )
@@ -479,7 +479,7 @@ def check_consent(consent: str | None) -> str:
             "'Ana Silva, by mail on 2026-11-20: narration of our videos'.",
             code="consent_missing",
         )
-    return _check_length("The note of consent", consent, LONGEST_CONSENT)
+    return check_length("The note of consent", consent, LONGEST_CONSENT)
 
 
 def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, realtime: bool) -> Id | None:
@@ -535,7 +535,17 @@ def _taken(known: OwnVoice) -> OptionError:
     )
 
 
-def _check_length(what: str, text: str, most: int) -> str:
+def check_length(what: str, text: str, most: int) -> str:
+    """A text without white space around it.
+
+    Args:
+        what: What it is, for an error.
+        text: The text.
+        most: Most characters of it.
+
+    Raises:
+        OptionError: It is none, empty, or longer.
+    """
     if not isinstance(text, str):
         raise OptionError(f"{what} must be a string, not {type(text).__name__}.", remedy="Write it in quotes.")
     text = text.strip()
@@ -551,12 +561,12 @@ def _check_length(what: str, text: str, most: int) -> str:
     return text
 
 
-def _named_after(what: bytes) -> str:
+def named_after(what: bytes) -> str:
     """A name for a voice that was given none: the same for the same sample or description."""
     return f"voice_{hashlib.blake2b(what, digest_size=4).hexdigest()}"
 
 
-def _language(language_type: str, text: str | None) -> str:
+def language_of(language_type: str, text: str | None) -> str:
     """A language as the book keeps it: that of the text where nobody names one, and nothing where there is none.
 
     The service takes what it is not told for Chinese.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineread.errors import LinereadError
 
 _KEY: Final = (
@@ -28,7 +30,8 @@ SERVER: Final = {
 }
 _TELL: Final = "Tell whoever runs this server."
 _VOICES: Final = "GET /v1/audio/voices lists the voices."
-_REMEDIES: Final = {
+#: What a client can do about an error, by its code, where that is not what the error says.
+CLIENT: Final = {
     "unknown_voice": _VOICES,
     "voice_not_found": _VOICES,
     "voice_not_made": "Whoever runs this server can make it for that too: lineread voices extend.",
@@ -45,9 +48,14 @@ _REMEDIES: Final = {
 }
 
 
-def remedy(error: LinereadError) -> str:
-    """What to do about it, with the "did you mean" of a misspelt name."""
-    ours = _REMEDIES.get(error.code)
+def remedy(error: LinereadError, remedies: Mapping[str, str] = CLIENT) -> str:
+    """What to do about it, with the "did you mean" of a misspelt name.
+
+    Args:
+        error: The error.
+        remedies: What somebody can do who is not at the command line, by codes; else the error's own holds.
+    """
+    ours = remedies.get(error.code)
     if ours is None:
         return error.remedy
     guess, found, _ = error.remedy.partition("?")

@@ -124,8 +124,13 @@ class Owners:
         except OSError as error:
             raise _failed() from error
 
-    def keep(self, place: Place, made: Enrolled) -> None:
+    def keep(self, place: Place, made: Enrolled, consent: str = "") -> None:
         """The voice was made: its place becomes its file, and from now on it is the owner's.
+
+        Args:
+            place: Its place.
+            made: The voice.
+            consent: What says that the speaker of a clone agrees to it, where the owner said so.
 
         Raises:
             OutputError: It cannot be written down.
@@ -134,7 +139,8 @@ class Owners:
         try:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
             with open(place.path, "w", encoding="utf-8") as file:  # made anew if it lapsed meanwhile
-                json.dump({name: getattr(made, name) for name in _FIELDS}, file)
+                facts = {name: getattr(made, name) for name in _FIELDS}
+                json.dump({**facts, "consent": consent} if consent else facts, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(place.path, path)

@@ -92,7 +92,7 @@ class Tracker:
     def cut(self, http: web.BaseRequest) -> None:
         """It ends before its answer was sent: the client has left, took nothing of it, or the server had to stop."""
         visit = http[VISIT]
-        if not visit.code:
+        if not (visit.code or visit.whole):
             stopped = self._desk.closing and http.transport is not None and not http.transport.is_closing()
             left = "slow_reader" if getattr(http.protocol, "slow", False) else "client_left"
             visit.status, visit.code = (503, "leaving") if stopped else (CLIENT_LEFT, left)

@@ -35,6 +35,7 @@ class Visit:
         status: HTTP status of the answer.
         sent: Bytes of the answer, its head included.
         code: The stable code of the error, if there was one.
+        whole: The client left with all of the answer that it needed; nothing was lost.
         upstream: The id that the service behind the engine gave the call, where it told one.
         began: When it came, on the monotonic clock.
         asked: When its text came, likewise: with it, or later in a session.
@@ -56,6 +57,7 @@ class Visit:
     status: int = 0
     sent: int = 0
     code: str = ""
+    whole: bool = False
     upstream: str = ""
     began: float = field(default_factory=time.monotonic)
     asked: float = 0.0
