@@ -67,6 +67,7 @@ class Settings(TypedDict, total=False):
     output_dir: str | os.PathLike[str] | None
     warm: int
     offline: bool
+    budget: str | None
 
 
 class Extras(Options, Settings, total=False):

@@ -21,6 +21,7 @@ COMMANDS = {
     "say": "speak a text: to a file, a player or a pipe",
     "live": "speak a text while it is being written",
     "generate": "speak a request given as JSON",
+    "quote": "say what a text will cost, before anything is paid for",
     "voices": "list the voices",
     "models": "list the models, their limits and prices",
     "cache": "look after the store of finished lines",

@@ -41,11 +41,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="directory that recordings to clone may be read from (default: the current one; the output directory in "
         "any case)",
     )
-    parser.add_argument(
-        "--budget",
-        metavar="AMOUNT",
-        help="the most that it may spend until it ends, such as 5yuan or 20000characters (default: no bound)",
-    )
     options.add_settings(parser)
 
 
@@ -58,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_extra()
     notices: list[str] = []
-    client = Client(**options.settings(arguments), budget=arguments.budget, notice=notices.append)
+    client = Client(**options.settings(arguments), notice=notices.append)
     folder = Folder(arguments.output or os.path.join(client.settings.output_dir, OUTPUT_PLACE))
     reads = tuple(map(os.path.abspath, arguments.samples or [os.curdir]))
     asyncio.run(_serve(client, Machine(client, folder, reads, notices)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from lineread import sinks
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+#: Stands for standard input or output where a file is named.
+STANDARD = "-"
 #: When another engine speaks, if one was asked for.
 FALLS_BACK = (
     "a call of the first fails, or a live session cannot be opened: no connection, too many calls, no quota left, a "
@@ -40,6 +43,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--base-url", metavar="URL", help="the HTTP base of another host, such as a lineread server's")
     group.add_argument("--offline", action="store_true", help="fetch no voices for the machine")
     group.add_argument("--no-cache", action="store_true", help="keep nothing, look nothing up")
+    group.add_argument(
+        "--budget",
+        metavar="AMOUNT",
+        help="the most that may be spent, such as 5yuan or 20000characters; what costs more is refused (default: no "
+        "bound)",
+    )
 
 
 def client(arguments: argparse.Namespace) -> Client:
@@ -49,13 +58,36 @@ def client(arguments: argparse.Namespace) -> Client:
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """What :func:`add_settings` asks for, by the names that settings have."""
-    names = ("engine", "fallback", "region", "workspace", "base_url")
+    names = ("engine", "fallback", "region", "workspace", "base_url", "budget")
     given = {name: getattr(arguments, name) for name in names}
     return {**given, "cache": not arguments.no_cache, "offline": arguments.offline}
 
 
 def _say_nothing(_: str) -> None:
     """Take a notice and keep it."""
+
+
+def add_text(parser: argparse.ArgumentParser) -> None:
+    """What to speak."""
+    parser.add_argument("text", nargs="*", help="the words to speak")
+    parser.add_argument("-f", "--file", metavar="FILE", help="the text is in this file (- is standard input)")
+
+
+def text(arguments: argparse.Namespace) -> str:
+    """What :func:`add_text` asks for: the words themselves, a file's, or those of standard input.
+
+    Raises:
+        UsageError: There are none, or two texts; or they cannot be read.
+    """
+    if arguments.text and arguments.file:
+        raise door.UsageError("There is text on the command line and a file.", remedy="Give one of the two.")
+    if arguments.text:
+        return door.argument(" ".join(arguments.text))
+    if arguments.file not in (None, STANDARD):
+        return door.read_text(arguments.file)
+    if arguments.file is None and sys.stdin.isatty():
+        raise door.UsageError("There is nothing to speak.", remedy='Give a text: lineread say "Hello."')
+    return door.decoded(sys.stdin.buffer, "Standard input")
 
 
 def add_voice(parser: argparse.ArgumentParser) -> None:
@@ -79,8 +111,8 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Which reading, and in which format."""
+def add_take(parser: argparse.ArgumentParser) -> None:
+    """Which reading."""
     parser.add_argument(
         "--take",
         type=number("take"),
@@ -88,6 +120,10 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="2, 3 ... is another reading of the same words (default: 1)",
     )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """In which format."""
     parser.add_argument(
         "--format", type=str.lower, choices=FORMATS, help="file format where no file name tells it (default: wav)"
     )
@@ -129,7 +165,7 @@ def file_format(path: str | None, wanted: str | None) -> str:
 
 
 def spoken(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The request's fields that :func:`add_voice` asks for, and the take where :func:`add_reading` does."""
+    """The request's fields that :func:`add_voice` asks for, and the take where :func:`add_take` does."""
     names = ("voice", "language_type", "instruction", "model", "rate", "pitch", "volume", "take")
     return {name: getattr(arguments, name) for name in names if name in arguments}
 

@@ -34,16 +34,14 @@ if TYPE_CHECKING:
     from lineread.client import Job
     from lineread.speech import Chunk, Word
 
-STANDARD = "-"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s [options] [TEXT ...]"
-    parser.add_argument("text", nargs="*", help="the words to speak")
-    parser.add_argument("-f", "--file", metavar="FILE", help="the text is in this file (- is standard input)")
+    options.add_text(parser)
     options.add_voice(parser)
-    options.add_reading(parser)
+    options.add_take(parser)
+    options.add_format(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "-o",
@@ -66,8 +64,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Speak."""
     target = _target(arguments)
-    form = options.file_format(target if target != STANDARD else None, arguments.format)
-    text = _text(arguments)
+    form = options.file_format(target if target != options.STANDARD else None, arguments.format)
+    text = options.text(arguments)
     with options.client(arguments) as client:
         job = client.prepare(client.named(Request(text, format=form, **options.spoken(arguments))))
         if arguments.play:
@@ -93,15 +91,15 @@ def _target(arguments: argparse.Namespace) -> str | None:
     """Where the audio goes: a path, ``-``, or None for the default file."""
     target: str | None = arguments.output
     if arguments.stream and not arguments.json and not arguments.play and target is None:
-        target = STANDARD
-    if target == STANDARD or arguments.json:
+        target = options.STANDARD
+    if target == options.STANDARD or arguments.json:
         door.check_output()
-    if target == STANDARD and sys.stdout.isatty():
+    if target == options.STANDARD and sys.stdout.isatty():
         raise OutputError(
             "Standard output is a terminal, which cannot play audio.",
             remedy="Name a file with -o, pipe into a player, or use --play.",
         )
-    if target == STANDARD and arguments.json:
+    if target == options.STANDARD and arguments.json:
         raise door.UsageError("--json and audio on standard output exclude each other.", remedy="Drop one of them.")
     if arguments.json and arguments.stream and (target or arguments.play):
         raise door.UsageError(
@@ -109,18 +107,6 @@ def _target(arguments: argparse.Namespace) -> str | None:
             remedy="Drop --stream, or else -o and --play.",
         )
     return target
-
-
-def _text(arguments: argparse.Namespace) -> str:
-    if arguments.text and arguments.file:
-        raise door.UsageError("There is text on the command line and a file.", remedy="Give one of the two.")
-    if arguments.text:
-        return door.argument(" ".join(arguments.text))
-    if arguments.file in (None, STANDARD):
-        if arguments.file is None and sys.stdin.isatty():
-            raise door.UsageError("There is nothing to speak.", remedy='Give a text: lineread say "Hello."')
-        return door.decoded(sys.stdin.buffer, "Standard input")
-    return door.read_text(arguments.file)
 
 
 class _Outlets(Outlets):
@@ -141,7 +127,7 @@ class _Outlets(Outlets):
         self._job = job
         self._target = target
         self._play = arguments.play
-        self._to_file = target not in (None, STANDARD) or (not arguments.play and target is None)
+        self._to_file = target not in (None, options.STANDARD) or (not arguments.play and target is None)
         self._player = player
         self._writing = writing
         self._playing = playing
@@ -152,7 +138,7 @@ class _Outlets(Outlets):
         form = self._request.format
         if self._play:
             self.add(self._playing.enter_context(sinks.Player(sample_rate, command=self._player)))
-        if self._target == STANDARD:
+        if self._target == options.STANDARD:
             self.add(self._writing.enter_context(sinks.StreamSink(sys.stdout.buffer, form, sample_rate)))
         if self._to_file:
             sink = sinks.open_file(self._target, self._job.default_path, form, sample_rate)

@@ -135,11 +135,6 @@ def _add_bounds(group: argparse._ArgumentGroup) -> None:
         help="most characters of one text (default: %(default)s)",
     )
     group.add_argument(
-        "--budget",
-        metavar="AMOUNT",
-        help="the most that it may spend until it ends, such as 5yuan or 20000characters (default: no bound)",
-    )
-    group.add_argument(
         "--audio-size", default="1G", metavar="SIZE", help="most that finished files may take (default: %(default)s)"
     )
     group.add_argument(
@@ -169,7 +164,6 @@ def run(arguments: argparse.Namespace) -> int:
     journal = Journal()
     client = Client(
         **options.settings(arguments),
-        budget=arguments.budget,
         notice=lambda line: journal.add("notice", level="info", logger="lineread", message=line),
     )
     try:
