@@ -222,3 +222,21 @@ class Ear:
         await asyncio.sleep(0.02)
         assert len(self.chunks) == count
         return silent, stopped
+
+
+async def test_a_session_keeps_within_a_budget(tmp_path: Path) -> None:
+    """Text that costs more than is left never reaches the service; what was written before is spoken to its end."""
+    engine = Readable()
+    async with gateway(tmp_path / "behind", engine) as behind:
+        cloud = DashScope(Secret("sk-any"), base_url=f"{behind.url}/api/v1", warm=0)
+        client = Client(engine=cloud, budget=f"{len(TEXT) + 5}characters", cache=False, notice=lambda _: None)
+        async with gateway(tmp_path / "front", client=client) as front, talking(front) as talk:
+            await talk.update(voice="Cherry", mode="commit", response_format="pcm")
+            for text in (TEXT, MORE):
+                await talk.append(text)
+                await talk.commit()
+            events = await talk.finish()
+        assert client.purse is not None
+        assert client.purse.taken == len(TEXT)
+    assert words(events) == words_of(TEXT)
+    assert ["are left" in error["message"] for error in talk.errors] == [True]
