@@ -11,8 +11,10 @@ serves the same tools over HTTP.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
+from lineread import sinks
 from lineread.cli import options
 from lineread.client import OUTPUT_PLACE, Client
 from lineread.errors import ConfigError
@@ -55,6 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     notices: list[str] = []
     client = Client(**options.settings(arguments), notice=notices.append)
     folder = Folder(arguments.output or os.path.join(client.settings.output_dir, OUTPUT_PLACE))
+    sinks.check(os.path.join(folder.root, "line.wav"))
+    if sys.stdin.isatty():
+        print("lineread: an agent's program talks to this, not a person; Ctrl-D ends it.", file=sys.stderr)
     reads = tuple(map(os.path.abspath, arguments.samples or [os.curdir]))
     asyncio.run(_serve(client, Machine(client, folder, reads, notices)))
     return 0
