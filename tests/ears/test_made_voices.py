@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from ears.listening import errors, heard_together, plain
 from ears.test_cast import LINES, SAID
 from lineread.audio import reading, traits
-from lineread.engines.builtin import Builtin, tables
+from lineread.engines.builtin import Builtin
 from lineread.engines.builtin.likeness import scale
-from lineread.engines.builtin.phonemes import Phonemizer
+from lineread.english import tables
+from lineread.english.phonemes import Phonemizer
 from lineread.enrolment import Clone, Design
 from lineread.speech import SAMPLE_RATE, Request, Segment
 from support import gather

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineread import catalogue, plan
-from lineread.engines.builtin import Builtin, cast, package
+from lineread.engines.builtin import Builtin, cast
 from lineread.engines.builtin.cast import Cast
+from lineread.english import hibari
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, ServiceFailed, TextError, VoiceError
 from lineread.speech import SAMPLE_RATE, Chunk, Request, Segment
 from support import gather, python
@@ -204,7 +205,7 @@ def test_the_fingerprint_covers_stand_in_and_version(monkeypatch: pytest.MonkeyP
     assert cherry == engine.fingerprint(Request("Bye.", "Cherry")) != engine.fingerprint(Request("Hello.", "Ethan"))
     assert "hibari-0.2" in cherry
     with monkeypatch.context() as patched:
-        patched.setattr(package, "version", lambda: "0.2.99")
+        patched.setattr(hibari, "version", lambda: "0.2.99")
         assert engine.fingerprint(Request("Hello.", "Cherry")) != cherry
     with monkeypatch.context() as patched:
         voice = catalogue.voice("Cherry")
@@ -384,8 +385,8 @@ async def _fails(engine: Builtin) -> LinereadError:
 def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of hibari-tts that may be broken."""
     copy = tmp_path / "site" / "hibari"
-    shutil.copytree(package.root(), copy)
-    monkeypatch.setattr(package, "root", lambda: str(copy))
+    shutil.copytree(hibari.root(), copy)
+    monkeypatch.setattr(hibari, "root", lambda: str(copy))
     return copy / "assets"
 
 
@@ -428,11 +429,11 @@ async def test_warming_up_changes_only_when_it_loads(engine: Builtin) -> None:
 
 def test_a_missing_package_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without hibari-tts the request is refused as a matter of set-up."""
-    monkeypatch.setattr(package.PathFinder, "find_spec", lambda name: None)
-    package.root.cache_clear()
+    monkeypatch.setattr(hibari.PathFinder, "find_spec", lambda name: None)
+    hibari.root.cache_clear()
     with pytest.raises(ConfigError, match="not installed"):
         Builtin().resolve(Request("Hello.", "Cherry"))
-    package.root.cache_clear()
+    hibari.root.cache_clear()
 
 
 @given(

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from lineread import catalogue
 from lineread.catalogue import Voice
-from lineread.engines.builtin import cast, package, tables, vocoder
+from lineread.engines.builtin import cast, vocoder
 from lineread.engines.builtin.cast import FIELDS, OWN_PITCH, Cast, Reading, StandIn
 from lineread.engines.builtin.model import Network, _session
-from lineread.engines.builtin.phonemes import Phonemizer
 from lineread.engines.builtin.speaker import Speaker, Spoken
+from lineread.english import hibari, tables
+from lineread.english.phonemes import Phonemizer
 from lineread.speech import SAMPLE_RATE, Request
 
 TEXT = "When the train finally arrived, most of the passengers were tired and ready to go home."
@@ -53,7 +54,7 @@ class Whole:
     """A speaker whose stretches are put together."""
 
     def __init__(self) -> None:
-        self.speaker = Speaker(Network(package.asset("hibari.onnx")), Phonemizer(tables.unpack()))
+        self.speaker = Speaker(Network(hibari.asset("hibari.onnx")), Phonemizer(tables.unpack()))
 
     def speak(self, text: str, reading: Reading) -> Spoken:
         stretches = list(self.speaker.speak(text, reading))
@@ -320,7 +321,7 @@ def test_a_stretch_of_frames_is_what_the_whole_has_there(speaker: Whole) -> None
 
 def test_the_parts_of_the_graph_make_what_the_whole_does() -> None:
     """Cut in two, and with its constants written out, the network says bit for bit what hibari's own file says."""
-    model = package.asset("hibari.onnx")
+    model = hibari.asset("hibari.onnx")
     inputs = {"ids": np.array([[0, *range(43, 90), 0]], np.int64), "speed": np.array([1.1], np.float32)}
     names = ("lh", "theta", "lr", "phi", "f0")
     theirs = _session(model).run(names, inputs)

@@ -4,22 +4,15 @@ Owns the engine's light half: what it accepts, how it is cut, its fingerprint, a
 The sound is made by hibari-tts, an English voice inside a Python package, through a vocoder of our own that turns its
 one speaker into a cast. No key, no network.
 
-    english     refuses what is not English
-    tongues     asks the lexicon, when that is hard to tell
-    signs       which signs and letters have a name
     cast        what a stand-in is, who it stands in for, how a request is read
     made        the files of voices that were made here
-    package     the installed hibari-tts: place, version, files
     loading     loads the rest, when something has to be spoken anew:
-    tables      hibari's word tables, opened without parsing them
-    capitals    which words in capitals are no acronyms
-    spelling    signs in words, where hibari would say nothing
-    figures     numbers in words, where hibari would say another number
-    phonemes    text to phonemes, and back to the words of the text
     graph       cuts the network in two, so that a sentence can begin before it is finished
     model       phonemes to frames: the network
     vocoder     frames to samples
     speaker     all of it together, and when each word is spoken
+
+What it reads, and how, is ``lineread.english``.
 
 Voices are made with these:
 
@@ -43,10 +36,11 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from lineread import catalogue
 from lineread.engines.base import Engine, Limits
-from lineread.engines.builtin import cast, english, package
+from lineread.engines.builtin import cast
 from lineread.engines.builtin.cast import Cast
 from lineread.engines.builtin.loading import Loading
 from lineread.engines.cores import cores
+from lineread.english import hibari, refusing
 from lineread.errors import LinereadError
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
@@ -117,8 +111,8 @@ class Builtin(Engine):
         if request.model is not None and request.model != _MODEL:
             catalogue.model(request.model)
         language = catalogue.language(request.language_type)
-        text = english.check(request.text, language)
-        package.root()
+        text = refusing.check(request.text, language)
+        hibari.root()
         return replace(request, text=text, voice=voice, model=_MODEL, language_type="English", instruction=None)
 
     def limits(self, request: Request) -> Limits:
@@ -127,9 +121,7 @@ class Builtin(Engine):
 
     def fingerprint(self, request: Request) -> str:
         """It changes with this engine, with hibari-tts and with the voice's stand-in."""
-        return (
-            f"{self.name}/{self.version}/{_MODEL}-{package.version()}/{cast.mark(self._cast.stand_in(request.voice))}"
-        )
+        return f"{self.name}/{self.version}/{_MODEL}-{hibari.version()}/{cast.mark(self._cast.stand_in(request.voice))}"
 
     async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """Speak one segment.
@@ -222,7 +214,7 @@ class Builtin(Engine):
         return Facts(
             engine=self.name,
             fingerprint=self.fingerprint(request),
-            model=f"{_MODEL}-{package.version()}",
+            model=f"{_MODEL}-{hibari.version()}",
             stand_in=cast.describe(request.voice, self._cast.stand_in(request.voice)),
         )
 

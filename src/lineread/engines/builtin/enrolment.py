@@ -13,9 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue, text
-from lineread.engines.builtin import cast, english
+from lineread.engines.builtin import cast
 from lineread.engines.builtin.made import Made, not_found
 from lineread.engines.enroller import Enroller
+from lineread.english import refusing
 from lineread.enrolment import FAMILIES, Enrolled, Page, Preview, check_name
 from lineread.errors import ConfigError, ModelError, TextError, VoiceError
 from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, Request
@@ -209,7 +210,7 @@ def _words(order: Design) -> tuple[str, Sequence[str]]:
     """What a preview says, and why it does not say what was asked for."""
     try:
         # The language that comes along is the service's default as often as a choice; the text tells more.
-        return english.check(order.preview_text, "English" if order.language == "English" else "Auto"), ()
+        return refusing.check(order.preview_text, "English" if order.language == "English" else "Auto"), ()
     except TextError as error:
         return STAND_IN_PREVIEW, (f"The preview says something else than was asked for: {error.message}",)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lineread.engines.builtin import package, tables
+from lineread.english import hibari, tables
 from lineread.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Loading:
     """
 
     def __init__(self) -> None:
-        self._model = _Task(lambda: package.asset("hibari.onnx"))
+        self._model = _Task(lambda: hibari.asset("hibari.onnx"))
         self._tables = _Task(tables.unpack)
         try:
             from lineread.engines.builtin.model import Network  # noqa: PLC0415 - numpy and onnxruntime
@@ -47,8 +47,8 @@ class Loading:
         Raises:
             ConfigError: hibari-tts is broken, or of an unknown version.
         """
-        from lineread.engines.builtin.phonemes import Phonemizer  # noqa: PLC0415 - beside the set-up of the network
         from lineread.engines.builtin.speaker import Speaker  # noqa: PLC0415
+        from lineread.english.phonemes import Phonemizer  # noqa: PLC0415 - beside the set-up of the network
 
         phonemizer = Phonemizer(self._tables.result())
         return Speaker(self._network.result(), phonemizer)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from lineread._onnxruntime import ort
-from lineread.engines.builtin import graph, package
+from lineread.engines.builtin import graph
 from lineread.engines.builtin.vocoder import BINS, Frames
+from lineread.english import hibari
 from lineread.errors import ConfigError, ServiceFailed
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ class Network:
             parts = graph.cut(model)
         except ValueError as error:
             raise ConfigError(
-                f"hibari-tts {package.version()} is not a version that the built-in voice knows.", remedy=package.REMEDY
+                f"hibari-tts {hibari.version()} is not a version that the built-in voice knows.", remedy=hibari.REMEDY
             ) from error
         try:
             self._reader, self._decoder = _session(parts.reader), _session(parts.decoder)
         except Exception as error:
-            raise ConfigError("The built-in voice's model cannot be loaded.", remedy=package.REMEDY) from error
+            raise ConfigError("The built-in voice's model cannot be loaded.", remedy=hibari.REMEDY) from error
 
     def read(self, ids: Sequence[int], pace: float) -> Score:
         """Decide how phonemes are spoken.
@@ -132,4 +133,4 @@ def _run(
     try:
         return session.run(outputs, inputs)  # type: ignore[no-any-return]  # arrays, in the order of the names
     except Exception as error:
-        raise ServiceFailed("The built-in voice's network failed.", remedy=package.REMEDY) from error
+        raise ServiceFailed("The built-in voice's network failed.", remedy=hibari.REMEDY) from error

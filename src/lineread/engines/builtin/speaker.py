@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from lineread.engines.builtin.cast import Reading
     from lineread.engines.builtin.model import Network, Score
-    from lineread.engines.builtin.phonemes import Phonemizer, WordPlace
+    from lineread.english.phonemes import Phonemizer, WordPlace
 
 #: The most phonemes that the network reads well at once.
 MOST_PHONEMES: Final = 400

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from lineread import tongue
-from lineread.engines.builtin import english
+from lineread.english import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -82,7 +82,7 @@ def language(sentence: str, among: Sequence[str]) -> str:
 
 def foreign_name(text: str) -> str:
     """What a language that nothing here speaks is called, as far as that is known."""
-    name = english.foreign(text) if tongue.by_script(text) == "Latin" else ""
+    name = refusing.foreign(text) if tongue.by_script(text) == "Latin" else ""
     return "" if name == "foreign" or name in tongue.LANGUAGES else name
 
 
@@ -105,16 +105,16 @@ def _language(sentence: str, script: str, main: str) -> str:
     likely = tongue.likelihoods(sentence)
     best = max(tongue.LATIN, key=lambda each: likely.get(each, 0.0))
     clear = likely.get(best, 0.0) >= _CLEAR and len(sentence.split()) >= _FEWEST_WORDS
-    return main if not clear or (best == "English" and english.foreign(sentence)) else best
+    return main if not clear or (best == "English" and refusing.foreign(sentence)) else best
 
 
 def _latin(text: str) -> str:
     """The language of a text in Latin letters by itself; nothing for one that is none of :data:`tongue.LATIN`."""
-    if name := english.foreign(text):
+    if name := refusing.foreign(text):
         found = tongue.detect(text, _NOT_ENGLISH)
         sure = name in tongue.LATIN or tongue.likelihoods(text).get(found, 0.0) >= _CLEAR
         return found if sure else ""
-    return (_clearly(tongue.likelihoods(text)) if english.in_doubt(text) else "") or "English"
+    return (_clearly(tongue.likelihoods(text)) if refusing.in_doubt(text) else "") or "English"
 
 
 def _clearly(likely: Mapping[str, float]) -> str:

@@ -1,16 +1,12 @@
-"""English: the rules and the table of phonemes that the built-in voice has.
-
-The one place where this engine touches the built-in one. hibari was made for Kokoro's phonemes, so both come as they
-are.
-"""
+"""English, by the rules and the table of phonemes of ``lineread.english``: hibari was made for Kokoro's phonemes."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from lineread.engines.builtin import package, tables
-from lineread.engines.builtin.phonemes import Phonemizer
+from lineread.english import hibari, tables
+from lineread.english.phonemes import Phonemizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +18,7 @@ def vocabulary() -> Mapping[str, int]:
     Raises:
         ConfigError: hibari-tts is not installed, or broken.
     """
-    numbers: dict[str, int] = json.loads(package.asset("vocab.json"))
+    numbers: dict[str, int] = json.loads(hibari.asset("vocab.json"))
     return numbers
 
 

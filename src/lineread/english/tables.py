@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from lineread.engines.builtin import package
+from lineread.english import hibari
 from lineread.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def unpack() -> dict[str, bytes]:
         ConfigError: They are missing or broken.
     """
     try:
-        return {name: zlib.decompress(package.asset(name), _GZIP) for name in _PACKED}
+        return {name: zlib.decompress(hibari.asset(name), _GZIP) for name in _PACKED}
     except zlib.error as error:
-        raise ConfigError("hibari-tts has broken word tables.", remedy=package.REMEDY) from error
+        raise ConfigError("hibari-tts has broken word tables.", remedy=hibari.REMEDY) from error
 
 
 def parse(name: str, raw: bytes) -> object:

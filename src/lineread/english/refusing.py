@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from lineread.engines.builtin import signs
+from lineread.english import signs
 from lineread.errors import TextError
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _unknown(words: Sequence[str]) -> str:
     words = [word for word in words if word[0].islower()]
     if len(words) < _FEWEST or _MOST_ENGLISH * _english(words) > len(words):
         return ""
-    from lineread.engines.builtin import tongues  # noqa: PLC0415 - it reads the lexicon
+    from lineread.english import tongues  # noqa: PLC0415 - it reads the lexicon
 
     return tongues.tongue(words, {**_OTHERS, "foreign": _SHARED})
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from lineread.engines.builtin import figures
-from lineread.engines.builtin.signs import GREEK
+from lineread.english import figures
+from lineread.english.signs import GREEK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineread.engines.builtin import capitals, package, spelling, tables
-from lineread.engines.builtin.phonemes import Phonemizer, Utterance, _plain
 from lineread.engines.builtin.speaker import MOST_PHONEMES, _calls
+from lineread.english import capitals, hibari, spelling, tables
+from lineread.english.phonemes import Phonemizer, Utterance, _plain
 
 #: Everything that hibari's rules treat in a way of its own, and words that change their sound with their neighbours.
 CORPUS = """
@@ -51,7 +51,7 @@ def original() -> Any:
 @pytest.mark.parametrize("name", ["lexicon_us_gold.json.gz", "lexicon_us_silver.json.gz", "tagger.json.gz"])
 def test_tables_answer_what_json_does(name: str) -> None:
     """Every entry of every table, and what is not in it, is exactly what parsing the whole file gives."""
-    raw = gzip.decompress(package.asset(name))
+    raw = gzip.decompress(hibari.asset(name))
     lazy, whole = tables.parse(name, raw), json.loads(raw)
     if name.startswith("tagger"):
         assert isinstance(lazy, dict)

@@ -14,7 +14,7 @@ import functools
 import zlib
 from typing import TYPE_CHECKING, Final
 
-from lineread.engines.builtin import package, tables
+from lineread.english import hibari, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -115,5 +115,5 @@ def _lexicon() -> tuple[Collection[str], ...]:
 
 
 def _table(name: str) -> Collection[str]:
-    raw = zlib.decompress(package.asset(name), 16 + zlib.MAX_WBITS)
+    raw = zlib.decompress(hibari.asset(name), 16 + zlib.MAX_WBITS)
     return tables.parse(name, raw)  # type: ignore[return-value]  # a JSON object, as its own loader expects

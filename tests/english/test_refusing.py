@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from lineread.engines.builtin import english, tongues
+from lineread.english import refusing, tongues
 from lineread.errors import TextError
 from lineread.text.arriving import Arriving
 
@@ -97,7 +97,7 @@ MORE_FOREIGN: Final = (
 
 def refused(text: str, language_type: str = "Auto") -> bool:
     try:
-        english.check(text, language_type)
+        refusing.check(text, language_type)
     except TextError as error:
         return error.code == "language_unsupported"
     return False
@@ -128,9 +128,9 @@ def test_the_lexicon_tells_what_small_words_do_not(text: str) -> None:
 def test_the_lexicon_is_asked_only_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """English with small words, or without any of another language, costs no look at the lexicon."""
     monkeypatch.setattr(tongues, "_lexicon", lambda: pytest.fail("the lexicon was read"))
-    english.check("The old lighthouse keeper climbed the winding stairs.", "Auto")
-    english.check("Markets rally, banks lend, stocks soar, bonds slump.", "Auto")
-    english.check("NASA LAUNCHES NEW MOON ROCKET", "Auto")
+    refusing.check("The old lighthouse keeper climbed the winding stairs.", "Auto")
+    refusing.check("Markets rally, banks lend, stocks soar, bonds slump.", "Auto")
+    refusing.check("NASA LAUNCHES NEW MOON ROCKET", "Auto")
 
 
 def test_no_clause_of_an_english_text_is_refused() -> None:

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
-from lineread.engines.builtin import capitals, package, spelling, tables
+from lineread.english import capitals, hibari, spelling, tables
 from lineread.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from lineread.engines.builtin.spelling import Spelling
+    from lineread.english.spelling import Spelling
     from lineread.speech import Span
 
 #: Phonemes that are rests, quotation marks or brackets: a word is spoken between them.
@@ -116,16 +116,16 @@ class Phonemizer:
 
     def __init__(self, contents: Mapping[str, bytes]) -> None:
         def load(name: str) -> object:
-            return tables.parse(name, contents[name] if name in contents else package.asset(name))
+            return tables.parse(name, contents[name] if name in contents else hibari.asset(name))
 
         self._lock = Lock()
-        module = package.g2p()
+        module = hibari.g2p()
         vars(module)["_load_json"] = load  # the module is our private copy, and this is how it reads its files
         try:
-            self._vocabulary: Mapping[str, int] = json.loads(package.asset("vocab.json"))
+            self._vocabulary: Mapping[str, int] = json.loads(hibari.asset("vocab.json"))
             self._rules: _Rules = module.G2P()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError("hibari-tts cannot read its word tables.", remedy=package.REMEDY) from error
+            raise ConfigError("hibari-tts cannot read its word tables.", remedy=hibari.REMEDY) from error
         self._normalize: Callable[[str], str] = module.normalize
         self._no_context: object = module.Context()
 
