@@ -7,9 +7,14 @@ the machine's own. A server that answers for enrolment stands on the same contra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from lineread import catalogue
+from lineread.enrolment import FAMILIES
+from lineread.errors import ModelError
 
 if TYPE_CHECKING:
+    from lineread.catalogue import Model
     from lineread.enrolment import Clone, Design, Enrolled, Kind, Page
 
 
@@ -26,18 +31,26 @@ class Enroller(ABC):
     place: str
     account: str
 
-    @abstractmethod
     def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
-        """The model that shall speak a voice.
+        """The model that shall speak a voice. The machine's voices speak for any; their ids are as in the cloud.
 
         Args:
             kind: How the voice is made.
-            model: The model that was asked for; None takes the newest that fits.
+            model: The model that was asked for; None takes the newest that fits, by the date in its id.
             realtime: It shall speak in live sessions, not over HTTP.
 
         Raises:
             ModelError: There is none, or that one does not speak voices made so, or not that way.
         """
+        transport = "realtime" if realtime else "http"
+        newest = max((each.id for each in speakers(kind) if each.transport == transport), key=_date)
+        if model is None:
+            return newest
+        known = check_speaker(kind, model)
+        if known.transport != transport:
+            way, code = ("in live sessions", "model_not_realtime") if realtime else ("over HTTP", "model_not_http")
+            raise ModelError(f"{known.id} does not speak {way}.", remedy=f"{newest} does.", code=code)
+        return known.id
 
     def price(self, kind: Kind) -> float:
         """Yuan for making a voice; 0 where that costs nothing."""
@@ -86,3 +99,33 @@ class Enroller(ABC):
             VoiceError: There is none of that id (code ``voice_not_found``).
             EngineError: The service refused it or failed.
         """
+
+
+def speakers(kind: Kind) -> list[Model]:
+    """The models that speak voices made that way."""
+    return [model for model in catalogue.load().models.values() if model.voices == FAMILIES[kind]]
+
+
+def check_speaker(kind: Kind, name: str) -> Model:
+    """The model of that id, if it speaks voices made that way.
+
+    Raises:
+        ModelError: It does not, or there is none.
+    """
+    model = catalogue.model(name)
+    if model.voices != FAMILIES[kind]:
+        known = ", ".join(each.id for each in speakers(kind))
+        raise ModelError(
+            f"{model.id} does not speak voices made by {_MAKING[kind]}.",
+            remedy=f"These do: {known}.",
+            code="model_not_custom",
+        )
+    return model
+
+
+def _date(name: str) -> str:
+    """The date that a model's id ends with."""
+    return name[-len("2026-01-22") :]
+
+
+_MAKING: Final = {"clone": "cloning", "design": "design"}

@@ -18,7 +18,7 @@ from lineread.engines.builtin.made import Made, not_found
 from lineread.engines.enroller import Enroller
 from lineread.english import refusing
 from lineread.enrolment import FAMILIES, Enrolled, Page, Preview, check_name
-from lineread.errors import ConfigError, ModelError, TextError, VoiceError
+from lineread.errors import ConfigError, TextError, VoiceError
 from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, Request
 
 if TYPE_CHECKING:
@@ -54,29 +54,6 @@ class Machine(Enroller):
     def __init__(self, made: MadeVoices, engine: Builtin) -> None:
         self._made = made
         self._engine = engine
-
-    def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
-        """As its base. The machine's voices speak for any model; the ids are as they would be in the cloud."""
-        transport = "realtime" if realtime else "http"
-        fitting = [
-            each.id
-            for each in catalogue.load().models.values()
-            if (each.voices, each.transport) == (FAMILIES[kind], transport)
-        ]
-        newest = max(fitting, key=lambda each: each[-len("2026-01-22") :])
-        if model is None:
-            return newest
-        known = catalogue.model(model)
-        if known.voices != FAMILIES[kind]:
-            raise ModelError(
-                f"{known.id} does not speak voices made by {_MAKING[kind]}.",
-                remedy=f"{newest} does.",
-                code="model_not_custom",
-            )
-        if known.transport != transport:
-            way, code = ("in live sessions", "model_not_realtime") if realtime else ("over HTTP", "model_not_http")
-            raise ModelError(f"{known.id} does not speak {way}.", remedy=f"{newest} does.", code=code)
-        return known.id
 
     async def clone(self, order: Clone) -> Enrolled:
         """As its base. The sample is measured, and the machine's own voice is brought near to it.
@@ -178,9 +155,6 @@ def _check_kind(kind: Kind, voice: str) -> None:
 def _enrolled(kind: Kind, made: Made) -> Enrolled:
     """What is written of a voice, as callers know it."""
     return Enrolled(kind=kind, fidelity="approximate", **made._asdict())
-
-
-_MAKING: Final = {"clone": "cloning", "design": "design"}
 
 
 def _measured(audio: bytes) -> Traits:

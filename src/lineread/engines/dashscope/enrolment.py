@@ -10,20 +10,16 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue
-from lineread.engines.enroller import Enroller
-from lineread.enrolment import FAMILIES
-from lineread.errors import ModelError
+from lineread.engines.enroller import Enroller, check_speaker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from lineread.catalogue import Model
     from lineread.config import Secret
     from lineread.engines.dashscope.customizing import Customizing
     from lineread.engines.dashscope.http import Service
     from lineread.enrolment import Clone, Design, Enrolled, Kind, Page
 
-_MADE_BY: Final = {"clone": "cloning", "design": "design"}
 #: The ends of workspaces' own hosts, where the region's id comes before.
 _WORKSPACES: Final = ".maas.aliyuncs.com"
 
@@ -49,25 +45,6 @@ class CloudEnroller(Enroller):
         self._turn = turn
         self._opened: Customizing | None = None
 
-    def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
-        """As any enroller's; the newest is the one with the latest date in its id.
-
-        Raises:
-            ModelError: There is none, or that one does not speak voices made so, or not that way.
-        """
-        transport = "realtime" if realtime else "http"
-        if model is None:
-            return max(_speakers(kind, transport), key=_date).id
-        asked = _check(kind, model)
-        if asked.transport != transport:
-            way = "in live sessions" if realtime else "over HTTP"
-            raise ModelError(
-                f"{asked.id} does not speak {way}.",
-                remedy=f"{max(_speakers(kind, transport), key=_date).id} does.",
-                code="model_not_realtime" if realtime else "model_not_http",
-            )
-        return asked.id
-
     def price(self, kind: Kind) -> float:
         """The catalogue's price for the region."""
         return catalogue.dearest(catalogue.load().voice_prices[kind], self.place)
@@ -80,7 +57,7 @@ class CloudEnroller(Enroller):
             OptionError: The sample is larger than the service takes.
             EngineError: The service refused it or failed. With the code ``voice_in_doubt`` it may have been made.
         """
-        _check("clone", order.target_model)
+        check_speaker("clone", order.target_model)
         return await self._service().clone(order)
 
     async def design(self, order: Design) -> Enrolled:
@@ -90,7 +67,7 @@ class CloudEnroller(Enroller):
             ModelError: The model speaks no designed voices.
             EngineError: The service refused it or failed. With the code ``voice_in_doubt`` it may have been made.
         """
-        _check("design", order.target_model)
+        check_speaker("design", order.target_model)
         return await self._service().design(order)
 
     async def page(self, kind: Kind, *, index: int = 0, size: int = 10) -> Page:
@@ -125,29 +102,6 @@ class CloudEnroller(Enroller):
 
             self._opened = Customizing(self._connect(), turn=self._turn)
         return self._opened
-
-
-def _check(kind: Kind, name: str) -> Model:
-    """The model of that id, if it speaks voices made that way."""
-    model = catalogue.model(name)
-    if model.voices != FAMILIES[kind]:
-        known = ", ".join(each.id for each in catalogue.load().models.values() if each.voices == FAMILIES[kind])
-        raise ModelError(
-            f"{model.id} does not speak voices made by {_MADE_BY[kind]}.",
-            remedy=f"These do: {known}.",
-            code="model_not_custom",
-        )
-    return model
-
-
-def _speakers(kind: Kind, transport: str) -> list[Model]:
-    models = catalogue.load().models.values()
-    return [model for model in models if model.transport == transport and model.voices == FAMILIES[kind]]
-
-
-def _date(model: Model) -> str:
-    """The date that a model's id ends with."""
-    return model.id[-len("2026-01-22") :]
 
 
 def place(base_url: str) -> str:
