@@ -202,7 +202,7 @@ def voice(name: str) -> Voice:
         voices = load().voices
         raise VoiceError(
             f"There is no voice {shortened(name)!r}.",
-            remedy=suggestion(name, voices, "`lineread voices` lists all 48."),
+            remedy=suggestion(name, voices, "`lineread voices` lists all."),
         )
     return found
 

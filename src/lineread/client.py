@@ -157,6 +157,7 @@ class Client:
         self.purse = None if budget is None else _purse(budget)
         self._notice = notice
         self._noticed: set[str] = set()
+        self.settings = replace(self.settings, notice=self._say)
         self._open: dict[str, Engine] = {}
         self._opening = threading.Lock()  # many threads may make a client's first call at once
         directory = self.settings.cache_dir

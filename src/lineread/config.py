@@ -108,6 +108,7 @@ class Settings:
         offline: No pack is fetched; the cloud's engines are not held back by it.
         player: Command that plays PCM from standard input; None to look for one.
         warm: Realtime sockets that are kept ready for each model while live sessions are open.
+        notice: Takes the lines that an engine wants its user to know, from any thread; a client's own takes each once.
     """
 
     engine: str | None
@@ -126,6 +127,7 @@ class Settings:
     hub: str = DEFAULT_HUB
     offline: bool = False
     warm: int = 1
+    notice: Callable[[str], None] = lambda _: None
 
     @property
     def chosen_engine(self) -> str:

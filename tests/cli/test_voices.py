@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from lineread import tts
 from lineread.cli import main
+from lineread.errors import OptionError
 
 PROMPT = "A dry, low-pitched museum guide in his fifties."
 HERE = ["-e", "builtin"]
@@ -73,3 +77,70 @@ def test_what_fails_after_the_making(capsys: pytest.CaptureFixture[str]) -> None
     told = capsys.readouterr()
     assert told.out.startswith("guide is qwen-tts-vd-guide-voice-")
     assert "guide is made" in told.err
+
+
+def test_a_damaged_voice_is_shown_and_can_be_let_go(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be read is in the list, with the way out; both ways out work, and the others are not touched."""
+    monkeypatch.setenv("LINEREAD_DATA_DIR", str(tmp_path / "data"))
+    for name in ("one", "two", "three"):
+        said(capsys, "design", f"{PROMPT} {name}", "--name", name, "--text", "Hello.", *HERE)
+    for name in ("one", "two"):
+        (tmp_path / "data" / "voices" / name / "voice.json").write_text("{")
+    listed = said(capsys, "list", "--own")
+    assert "lineread voices delete one --forget" in listed
+    assert "three" in listed
+    records = json.loads(said(capsys, "list", "--own", "--json"))
+    assert {(record["id"], record["kind"]) for record in records} == {
+        ("three", "design"),
+        ("one", "damaged"),
+        ("two", "damaged"),
+    }
+    assert main(["say", *HERE, "-q", "-v", "one", "Hello."]) == 3
+    assert main(["voices", "delete", "one", *HERE]) == 3
+    assert "--forget" in capsys.readouterr().err
+    assert said(capsys, "delete", "one", "--forget", *HERE) == "one is no longer in the book.\n"
+    said(capsys, "design", PROMPT, "--name", "two", "--replace", "--text", "Hello.", *HERE)
+    assert [record["id"] for record in json.loads(said(capsys, "list", "--own", "--json"))] == ["three", "two"]
+
+
+def test_a_book_that_cannot_be_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data directory that is a file is an error that names the setting, and not an empty book."""
+    (tmp_path / "data").write_text("a file")
+    monkeypatch.setenv("LINEREAD_DATA_DIR", str(tmp_path / "data"))
+    assert main(["voices", "list", "--own"]) == 3
+    assert "LINEREAD_DATA_DIR" in capsys.readouterr().err
+
+
+def test_what_cannot_be_meant_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two notes of consent are one too many; making voices has no fallback; a taken name names the option."""
+    assert main(["voices", "clone", "me.wav", "--consent", "a", "--consent-file", "b"]) == 2
+    assert "not allowed with" in capsys.readouterr().err
+    assert main(["voices", "design", PROMPT, "--fallback", "builtin"]) == 2
+    assert "--fallback" in capsys.readouterr().err
+    said(capsys, "design", PROMPT, "--name", "guide", "--text", "Hello.", *HERE)
+    assert main(["voices", "design", "An old woman.", "--name", "guide", *HERE]) == 2
+    assert "--replace" in capsys.readouterr().err
+    assert said(capsys, "extend", "guide", "--realtime", *HERE).startswith("guide speaks in live sessions already")
+
+
+def test_an_export_to_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A pipe gets the archive and nothing else."""
+    assert main(["voices", "design", PROMPT, "--name", "guide", "--text", "Hello.", "-q", *HERE]) == 0
+    capfdbinary.readouterr()
+    assert main(["voices", "export", "-"]) == 0
+    with zipfile.ZipFile(io.BytesIO(capfdbinary.readouterr().out)) as archive:
+        assert "guide/voice.json" in archive.namelist()
+    assert not Path("-").exists()
+
+
+def test_a_stream_that_was_heard_still_has_its_voice() -> None:
+    """The normalized response of a read stream has the voice's id, and no sound."""
+    stream = tts.voice_design(voice_prompt=PROMPT, voice_name="guide", text="Hello.", stream=True, engine="builtin")
+    assert len(list(stream)) >= 1
+    assert stream.to_dict() == {"voice_id": stream.voice_id, "request_id": ""}
+    with pytest.raises(OptionError, match="realtime must be true or false"):
+        tts.voice_design(voice_prompt=PROMPT, realtime="yes", engine="builtin")  # type: ignore[call-overload]

@@ -250,7 +250,7 @@ def test_the_pack_is_fetched_on_first_use(tmp_path: Path) -> None:
         words = ("say", "-e", "kokoro", "-v", "bf_emma", "-o", "line.wav", "Hello, and welcome.")
         done = lineread(*words, timeout=110, env=environ)
         assert done.returncode == 0, done.stderr.decode()
-        assert f"fetching the kokoro pack from {hub.url.removeprefix('http://')}: 121 MB" in done.stderr.decode()
+        assert f"downloading the kokoro pack from {hub.url.removeprefix('http://')}: 121 MB" in done.stderr.decode()
         assert len(hub.asked) == 55
     assert Path("line.wav").stat().st_size > 40_000
     checked = lineread("voices", "install", "kokoro", "--json", env=environ)

@@ -261,3 +261,14 @@ def test_the_mark_is_that_of_the_list() -> None:
     assert pack.files[0].path == packs.MODEL
     assert len(pack.files) == 55
     assert all(len(file.sha256) == 64 and file.size == 522_240 for file in pack.files[1:])
+
+
+def test_a_download_is_told_in_lines(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """An engine's caller gets the size, then tenths up to all of it; nothing is written to the terminal."""
+    lines: list[str] = []
+    with Hub(FILES) as hub:
+        hubs.Fetching(PACK, str(place), hub.url, lines.append).future.result(60)
+    assert f"from {hub.url.removeprefix('http://')}: 2 MB" in lines[0]
+    assert len(lines) <= 11
+    assert lines[-1].endswith("100 % of 2 MB.")
+    assert capfd.readouterr() == ("", "")

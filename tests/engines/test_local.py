@@ -256,3 +256,28 @@ async def test_a_live_session_changes_its_voice() -> None:
         await session.end()
         chunks = [chunk async for chunk in session]
     assert [chunk.facts.engine for chunk in chunks if chunk.facts] == ["espeak"]
+
+
+@installed
+def test_a_robotic_voice_is_told_once() -> None:
+    """Who did not choose espeak-ng hears that it speaks and what is better, once; who did choose it hears nothing."""
+    lines: list[str] = []
+    with Client(engine="local", notice=lines.append) as client:
+        for _ in range(2):
+            client.prepare(Request("你好，世界。", "Cherry"))
+    assert len(lines) == 1
+    assert "robotic" in lines[0]
+    assert "`lineread voices install kokoro` brings a neural one for Chinese" in lines[0]
+    with Client(engine="espeak", notice=lines.append) as client:
+        client.prepare(Request("你好，世界。", "Cherry"))
+    assert len(lines) == 1
+
+
+def test_a_made_voice_and_a_foreign_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy tells what voices made here speak, and which ones speak the text."""
+    ours = make()
+    monkeypatch.setattr(ours._builtin, "resolve", lambda request: Builtin().resolve(replace(request, voice="Cherry")))
+    with pytest.raises(TextError) as caught:
+        ours.resolve(Request("你好，世界。", "qwen-tts-vd-somebody-20260101-abc"))
+    assert "made on this machine speak English" in caught.value.remedy
+    assert "Cherry" in caught.value.remedy

@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options]"
     parser.add_argument("--no-network", action="store_true", help="do not ask whether the service answers")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

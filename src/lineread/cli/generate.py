@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("-f", "--file", metavar="FILE", help="the request is in this file (- is standard input)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the audio here; the suffix tells the format")
     parser.add_argument("--print-response", action="store_true", help="print the normalized response as JSON")
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

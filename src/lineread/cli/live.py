@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "-q", "--quiet", action="store_true", help="no notices: only errors, and who spoke instead (--fallback)"
     )
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="directory that recordings to clone may be read from (default: the current one; the output directory in "
         "any case)",
     )
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ FALLS_BACK = (
 )
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
+def add_settings(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Which engine, where, and whether the cache takes part. A key is no option: other users could read it."""
     group = parser.add_argument_group("settings")
     group.add_argument(
@@ -37,7 +37,6 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="dashscope, local, builtin, kokoro, espeak, fake or an installed one (default: dashscope with a key, else "
         "local: all voices of this machine)",
     )
-    group.add_argument("--fallback", metavar="ENGINE", help=f"engine that speaks when {FALLS_BACK} (default: none)")
     group.add_argument("--region", help="cn-beijing or ap-southeast-1 (default: cn-beijing)")
     group.add_argument("--workspace", metavar="ID", help="Model Studio workspace id")
     group.add_argument("--base-url", metavar="URL", help="the HTTP base of another host, such as a lineread server's")
@@ -49,6 +48,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="the most that may be spent, such as 5yuan or 20000characters; what costs more is refused (default: no "
         "bound)",
     )
+    return group
+
+
+def add_speakers(parser: argparse.ArgumentParser) -> None:
+    """As :func:`add_settings`, and who speaks instead: for commands that speak, and make no voices."""
+    group = add_settings(parser)
+    group.add_argument("--fallback", metavar="ENGINE", help=f"engine that speaks when {FALLS_BACK} (default: none)")
 
 
 def client(arguments: argparse.Namespace) -> Client:
@@ -57,9 +63,9 @@ def client(arguments: argparse.Namespace) -> Client:
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What :func:`add_settings` asks for, by the names that settings have."""
+    """What :func:`add_settings` and :func:`add_speakers` ask for, by the names that settings have."""
     names = ("engine", "fallback", "region", "workspace", "base_url", "budget")
-    given = {name: getattr(arguments, name) for name in names}
+    given = {name: getattr(arguments, name, None) for name in names}
     return {**given, "cache": not arguments.no_cache, "offline": arguments.offline}
 
 

@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_voice(parser)
     options.add_take(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

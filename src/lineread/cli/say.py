@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="no notices, no progress: only errors, and who spoke instead (--fallback)",
     )
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -88,7 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-warm", dest="warm", action="store_false", help="load the voice with the first request, not at the start"
     )
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def _add_bounds(group: argparse._ArgumentGroup) -> None:

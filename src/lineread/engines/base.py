@@ -68,7 +68,7 @@ class Engine(ABC):
 
     @classmethod
     def configured(cls, settings: Settings) -> Self:
-        """An engine made from the settings in force.
+        """An engine made from the settings in force. What its user should know goes to their ``notice``.
 
         Raises:
             ConfigError: Something that it needs is missing.

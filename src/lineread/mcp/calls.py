@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineread import catalogue
 from lineread.audio.codec import MEDIA_TYPES, suffix_format
-from lineread.errors import LinereadError, OptionError, TextError, VoiceError
+from lineread.errors import LinereadError, OptionError, TextError
 from lineread.mcp import tools
 from lineread.speech import FORMATS, Request
+from lineread.voices import listing
 from lineread.voices.making import PREVIEW_TEXT
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class Calls:
         return Answer(_known({**facts, **self._left(), **self._notes()}))
 
     async def _list(self, wish: dict[str, Any]) -> Answer:
-        system = [] if wish["own"] else list(map(_record, _system(wish)))
+        chosen = {name: wish[name] for name in ("gender", "age", "dialect", "model")}
+        system = [] if wish["own"] else list(map(_record, listing.system_voices(**chosen)))
         own = [] if any(wish[name] for name in ("gender", "age", "dialect")) else await self._workshop.own_voices()
         if wish["model"]:
             model = catalogue.model(wish["model"]).id
@@ -229,21 +231,6 @@ def _told(take: Take) -> dict[str, Any]:
 
 def _known(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
-
-
-def _system(wish: dict[str, Any]) -> list[catalogue.Voice]:
-    voices = list(catalogue.load().voices.values())
-    if wish["model"]:
-        voices = list(catalogue.voices_of(catalogue.model(wish["model"])))
-    if wish["dialect"]:
-        known = {voice.dialect.casefold() for voice in catalogue.load().voices.values() if voice.dialect}
-        if wish["dialect"].casefold() not in known:
-            raise VoiceError("No voice speaks that dialect.", remedy=f"There is {', '.join(sorted(known))}.")
-        voices = [voice for voice in voices if voice.dialect.casefold() == wish["dialect"].casefold()]
-    for name in ("gender", "age"):
-        if wish[name]:
-            voices = [voice for voice in voices if getattr(voice, name) == wish[name]]
-    return voices
 
 
 def _record(voice: catalogue.Voice) -> dict[str, Any]:

@@ -30,12 +30,15 @@ if sys.platform != "win32":
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import IO
 
     from lineread.claims import Claim
     from lineread.enrolment import Fidelity, Kind
 
 _RECORD: Final = "voice.json"
 _LOCK: Final = ".lock"
+#: How the names of the files begin that a voice's folder is given here, and halves of them.
+_OURS: Final = (f"{_RECORD}.", "sample.", "preview.")
 _VERSION: Final = 1
 #: Seconds after which a use is noted again: a book is not written to for every line.
 _NOTE_EVERY: Final = 3600.0
@@ -179,14 +182,32 @@ class Book:
         return next((own for own in self.voices() if any(each.voice == voice for each in own.ids)), None)
 
     def voices(self) -> list[OwnVoice]:
-        """All voices, by name. What cannot be read is left out; :meth:`get` says what is wrong with it."""
-        found = []
-        for folder in self._folders():
-            with suppress(ConfigError):
-                voice = _read(os.path.join(self._directory, folder, _RECORD))
-                if voice is not None:
-                    found.append(voice)
-        return found
+        """All voices that can be read, by name.
+
+        Raises:
+            ConfigError: The book itself cannot be read.
+        """
+        return [each for each in self._all().values() if isinstance(each, OwnVoice)]
+
+    def damaged(self) -> dict[str, ConfigError]:
+        """The voices that cannot be read, by name, and what is wrong with each; raises as :meth:`voices`."""
+        return {name: each for name, each in self._all().items() if isinstance(each, ConfigError)}
+
+    def name(self, voice: str) -> str:
+        """The name of a voice that is there, perhaps damaged.
+
+        Args:
+            voice: Its name, or one of its ids.
+
+        Raises:
+            VoiceError: There is none.
+        """
+        try:
+            return (self.of(voice) or self.get(voice)).name
+        except ConfigError:
+            if voice.strip().casefold() in self.damaged():
+                return voice.strip().casefold()
+            raise
 
     def claim(self, name: str) -> Claim | None:
         """The right to make a voice of that name; None while somebody has it.
@@ -212,6 +233,16 @@ class Book:
         """
         with self._alone():
             self._write(voice, files or {})
+            self._sweep()
+
+    def forget(self, name: str) -> None:
+        """Forget a voice, damaged or not, with all that is kept of it.
+
+        Raises:
+            ConfigError: The book cannot be written to.
+        """
+        with self._alone():
+            self._remove(name)
 
     def extend(self, name: str, made: Id) -> OwnVoice:
         """Note one more id of a voice.
@@ -245,11 +276,7 @@ class Book:
             if left.ids:
                 self._write(left, {})
                 return left
-            import shutil  # noqa: PLC0415 - 5 ms that only a deletion has to pay
-
-            folder = self._folder(voice.name)
-            os.unlink(os.path.join(folder, _RECORD))  # from here on it is gone, whatever happens to the rest
-            shutil.rmtree(folder, ignore_errors=True)
+            self._remove(voice.name)
         return None
 
     def note_use(self, voice: OwnVoice) -> None:
@@ -292,25 +319,33 @@ class Book:
 
         Raises:
             VoiceError: One of them does not exist, or there is none.
+            ConfigError: One of them cannot be read.
             OSError: It cannot be written.
         """
-        import zipfile  # noqa: PLC0415 - 10 ms that only an export has to pay
-
-        voices = self.voices() if names is None else [self.get(name) for name in names]
-        if not voices:
-            raise VoiceError("There are no voices of your own.", remedy="Make one: lineread voices design --help.")
         partial = f"{path}.{os.urandom(6).hex()}.part"
         try:
-            with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED) as archive:
-                for voice in voices:
-                    for file in filter(None, (voice.sample, voice.preview)):
-                        archive.write(self.file(voice, file), f"{voice.name}/{file}")
-                    archive.writestr(f"{voice.name}/{_RECORD}", _encoded(voice))
+            with open(partial, "xb") as file:
+                exported = self.pack(file, names)
             os.replace(partial, path)
         except BaseException:
             with suppress(OSError):
                 os.unlink(partial)
             raise
+        return exported
+
+    def pack(self, file: IO[bytes], names: list[str] | None = None) -> list[str]:
+        """As :meth:`export`, into a file that is open for writing; a pipe will do."""
+        import zipfile  # noqa: PLC0415 - 10 ms that only an export has to pay
+
+        names = [each.name for each in self.voices()] + [*self.damaged()] if names is None else names
+        voices = [self.get(name) for name in names]
+        if not voices:
+            raise VoiceError("There are no voices of your own.", remedy="Make one: lineread voices design --help.")
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for voice in voices:
+                for kept in filter(None, (voice.sample, voice.preview)):
+                    archive.write(self.file(voice, kept), f"{voice.name}/{kept}")
+                archive.writestr(f"{voice.name}/{_RECORD}", _encoded(voice))
         return [voice.name for voice in voices]
 
     def take_in(self, path: str, *, replacing: bool = False) -> list[str]:
@@ -328,23 +363,65 @@ class Book:
         """
         found = _unpacked(path)
         with self._alone():
-            there = [voice.name for voice, _ in found if self.find(voice.name) is not None]
+            there = [voice.name for voice, _ in found if os.path.exists(self._record(voice.name))]
             if there and not replacing:
                 raise OptionError(
                     f"The book already has {', '.join(there)}.", remedy="Use --replace, or delete them first."
                 )
             for voice, files in found:
                 self._write(voice, files)
+            self._sweep()
         return [voice.name for voice, _ in found]
 
     def _folder(self, name: str) -> str:
         return os.path.join(self._directory, name.casefold())
 
+    def _record(self, name: str) -> str:
+        return os.path.join(self._folder(name), _RECORD)
+
     def _folders(self) -> list[str]:
         try:
             return sorted(name for name in os.listdir(self._directory) if not name.startswith("."))
-        except OSError:
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise ConfigError(
+                f"The voice book at {self._directory} cannot be read: {error.strerror}.",
+                remedy="Set LINEREAD_DATA_DIR to a directory of yours.",
+            ) from error
+
+    def _all(self) -> dict[str, OwnVoice | ConfigError]:
+        """What is in each folder, by the folder's name: a voice, or why there is none that can be read."""
+        found: dict[str, OwnVoice | ConfigError] = {}
+        for folder in self._folders():
+            try:
+                voice = _read(self._record(folder))
+            except ConfigError as error:
+                found[folder] = error
+            else:
+                if voice is not None:
+                    found[folder] = voice
+        return found
+
+    def _remove(self, name: str) -> None:
+        import shutil  # noqa: PLC0415 - 5 ms that only a deletion has to pay
+
+        folder = self._folder(check_name(name))
+        os.unlink(os.path.join(folder, _RECORD))  # from here on it is gone, whatever happens to the rest
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove the book's files that no voice names: what a killed process left half done, and replaced samples."""
+        for folder in self._folders():
+            path = os.path.join(self._directory, folder)
+            with suppress(OSError, ConfigError):  # a damaged voice keeps all that it has
+                voice = _read(self._record(folder))
+                named = (_RECORD, *(() if voice is None else (voice.sample, voice.preview)))
+                for file in os.listdir(path):
+                    if file.startswith(_OURS) and file not in named:
+                        os.unlink(os.path.join(path, file))
+                if voice is None:
+                    os.rmdir(path)
 
     def _write(self, voice: OwnVoice, files: Mapping[str, bytes]) -> None:
         folder = self._folder(check_name(voice.name))
@@ -409,8 +486,12 @@ def _read(path: str) -> OwnVoice | None:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy="Check its permissions.") from error
     except (ValueError, TypeError, KeyError, RecursionError):
+        name = os.path.basename(os.path.dirname(path))
         raise ConfigError(
-            f"{path} is no voice that this version can read.", remedy="Repair it, or remove its folder."
+            f"{path} is no voice that this version can read.",
+            remedy=f"Repair it, make the voice again with --replace, or let it go: lineread voices delete {name} "
+            "--forget. What was made of it elsewhere stays there; `lineread voices remote` lists that.",
+            code="voice_damaged",
         ) from None
 
 

@@ -103,10 +103,9 @@ class Casting:
 
         Raises:
             VoiceError: It is.
+            ConfigError: The book cannot be read.
         """
-        if not os.path.isdir(self._directory):
-            return
         own = [voice.name for voice in self.book.voices()]
-        hint = catalogue.suggestion(name, own, "")
-        if hint:
-            raise VoiceError(f"There is no voice {name!r}.", remedy=f"{hint}`lineread voices` lists all.")
+        if own and catalogue.suggestion(name, own, ""):
+            hint = catalogue.suggestion(name, [*own, *catalogue.load().voices], "`lineread voices` lists all.")
+            raise VoiceError(f"There is no voice {name!r}.", remedy=hint)

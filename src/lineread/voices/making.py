@@ -64,6 +64,16 @@ class Wanted:
     extend: bool = False
     replace: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what is neither true nor false.
+
+        Raises:
+            OptionError: It is.
+        """
+        for name in ("http", "realtime", "extend", "replace"):
+            if not isinstance(getattr(self, name), bool):
+                raise OptionError(f"{name} must be true or false.", remedy="Write True or False, without quotes.")
+
     @property
     def transports(self) -> tuple[bool, ...]:
         """For each id that is needed, whether it is for live sessions."""
@@ -207,7 +217,7 @@ class Maker:
         note = check_consent(consent) if kind == "clone" else ""
         known = self._book.find(name)
         if known is not None and not any(each.voice == voice for each in known.ids):
-            raise _taken(known)
+            raise _taken(known, f"Choose another name, or delete it: lineread voices delete {known.name}.")
         await _sync.on_event_loop()
         found = await self._enroller.find(kind, voice)
         own = known or OwnVoice(
@@ -336,9 +346,11 @@ class Maker:
         raise ConfigError(f"Another process is making the voice {name}.", remedy="Wait for it, or end it.")
 
     async def _all_made(self, asked: OwnVoice, wanted: Wanted, targets: Sequence[str], sample: bytes) -> Made:
-        voice = self._known(asked, wanted)
-        replaced = self._book.find(asked.name) if not voice.ids else None
-        if voice.ids and voice != self._book.find(voice.name):
+        known = self._known(asked, wanted)
+        voice, replaced = _same(known, asked) or asked, None
+        if not voice.ids:
+            replaced = known
+        elif voice != known:
             self._book.keep(voice)
         files = {asked.sample: sample} if sample else {}
         made: Made | None = None
@@ -379,20 +391,22 @@ class Maker:
             raise OptionError("The voice is made for nothing.", remedy="Ask for HTTP, for live sessions, or for both.")
         return targets
 
-    def _known(self, asked: OwnVoice, wanted: Wanted) -> OwnVoice:
-        """The voice of that name, if it is the same voice; else the one that was asked for, which has no id yet.
+    def _known(self, asked: OwnVoice, wanted: Wanted) -> OwnVoice | None:
+        """The voice that has the name already; None where there is none, or a damaged one that is replaced.
 
         Raises:
-            OptionError: It is another one.
+            OptionError: It is another one, and not to be replaced.
+            ConfigError: It cannot be read, and is not to be replaced.
         """
-        known = self._book.find(asked.name)
-        if known is None:
-            return asked
-        if (known.kind, known.sample_sha256, known.prompt) == (asked.kind, asked.sample_sha256, asked.prompt):
-            return replace(known, extend=known.extend or asked.extend, consent=asked.consent or known.consent)
-        if wanted.replace:
-            return asked
-        raise _taken(known)
+        try:
+            known = self._book.find(asked.name)
+        except ConfigError:
+            if not wanted.replace:
+                raise
+            return None
+        if known is not None and _same(known, asked) is None and not wanted.replace:
+            raise _taken(known, "Choose another name, or replace it: replace=True, on the command line --replace.")
+        return known
 
     def _there(self, voice: OwnVoice, target: str) -> Id | None:
         at = self._enroller
@@ -475,8 +489,8 @@ def check_consent(consent: str | None) -> str:
     if not isinstance(consent, str) or not consent.strip():
         raise OptionError(
             "A voice is cloned only with its speaker's consent.",
-            remedy="Say who agreed to what, and when, with consent (on the command line --consent), such as "
-            "'Ana Silva, by mail on 2026-11-20: narration of our videos'.",
+            remedy="Say who agreed to what, and when, with consent (on the command line --consent, or --consent-file "
+            "with a file of it), such as 'Ana Silva, by mail on 2026-11-20: narration of our videos'.",
             code="consent_missing",
         )
     return check_length("The note of consent", consent, LONGEST_CONSENT)
@@ -527,10 +541,19 @@ def not_made(own: OwnVoice, enroller: Enroller, *, realtime: bool) -> VoiceError
     return VoiceError(why, remedy=f"Make it now: lineread voices extend {own.name}{option}.", code="voice_not_made")
 
 
-def _taken(known: OwnVoice) -> OptionError:
+def _same(known: OwnVoice | None, asked: OwnVoice) -> OwnVoice | None:
+    """The voice that is known, with what was asked for now, if both are made of the same."""
+    if known is None:
+        return None
+    if (known.kind, known.sample_sha256, known.prompt) != (asked.kind, asked.sample_sha256, asked.prompt):
+        return None
+    return replace(known, extend=known.extend or asked.extend, consent=asked.consent or known.consent)
+
+
+def _taken(known: OwnVoice, remedy: str) -> OptionError:
     return OptionError(
         f"There is a voice called {known.name} already, made of something else.",
-        remedy=f"Choose another name, replace it, or delete it: lineread voices delete {known.name}.",
+        remedy=remedy,
         code="voice_name_taken",
     )
 

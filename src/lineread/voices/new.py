@@ -67,6 +67,12 @@ class _Named:
     def _identity(self) -> dict[str, object]:
         return {"voice_id": self.voice_id, "request_id": self.request_id}
 
+    def _identity_of(self, error: NoAudio) -> dict[str, object]:
+        """What there is to say once its words were heard; any other lack of sound is an error."""
+        if error.code != "stream_consumed":
+            raise error
+        return self._identity()
+
 
 class NewVoice(_Named):
     """A voice that was made.
@@ -136,8 +142,14 @@ class NewVoiceStream(_Named):
         return NewVoice(self._made, self._stream.collect())
 
     def to_dict(self) -> dict[str, object]:
-        """The normalized response: ``audio_base64_pcm``, ``voice_id``, ``request_id``."""
-        return _streamed(self._stream.collect(), self._identity())
+        """The normalized response: ``audio_base64_pcm``, ``voice_id``, ``request_id``.
+
+        Of a stream that was read, or closed, the sound is gone, and left out.
+        """
+        try:
+            return _streamed(self._stream.collect(), self._identity())
+        except NoAudio as error:
+            return self._identity_of(error)
 
 
 class NewVoiceAsyncStream(_Named):
@@ -165,8 +177,11 @@ class NewVoiceAsyncStream(_Named):
         return NewVoice(self._made, await self._stream.collect())
 
     async def to_dict(self) -> dict[str, object]:
-        """The normalized response: ``audio_base64_pcm``, ``voice_id``, ``request_id``."""
-        return _streamed(await self._stream.collect(), self._identity())
+        """As :meth:`NewVoiceStream.to_dict`."""
+        try:
+            return _streamed(await self._stream.collect(), self._identity())
+        except NoAudio as error:
+            return self._identity_of(error)
 
 
 def first_words(made: Made, text: str | None, words: Mapping[str, Any], *, stream: bool) -> Request | None:

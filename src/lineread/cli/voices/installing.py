@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from lineread import config
 from lineread.cli import door
 from lineread.engines.kokoro import pack
 from lineread.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lineread.engines.kokoro.pack import Pack
 
 
 def configure_install(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +46,62 @@ def run_install(arguments: argparse.Namespace) -> int:
 def _fetch(place: str, endpoint: str) -> None:
     from lineread.engines.kokoro import hub  # noqa: PLC0415 - HTTP and hashes, which no other command needs
 
-    bar = hub.Bar(pack.kokoro())
+    bar = _Bar(pack.kokoro())
     try:
         hub.install(pack.kokoro(), place, endpoint, meter=bar)
     finally:
         bar.close()
+
+
+class _Bar:
+    """What tells of the download: a bar on a terminal; on anything else a line, and silence after it.
+
+    Args:
+        pack: What is fetched.
+    """
+
+    def __init__(self, pack: Pack) -> None:
+        self._name = pack.name
+        self._on = sys.stderr.isatty()
+        self._done = self._size = 0
+        self._fresh = 0
+        self._begun = self._next = 0.0
+
+    def begin(self, done: int, size: int, host: str) -> None:
+        """Say how much will be fetched, and from where."""
+        there = f", {_megabytes(done)} of them there already" if done else ""
+        self._say(f"lineread: downloading the {self._name} pack from {host}: {_megabytes(size)}{there}.\n")
+        self._done, self._size, self._begun = done, size, time.monotonic()
+
+    def wait(self) -> None:
+        """Say that somebody else is at it."""
+        self._say(f"lineread: another process is downloading the {self._name} pack; waiting for it.\n")
+
+    def advance(self, size: int) -> None:
+        """Draw the state, if it is time to."""
+        self._done += size
+        self._fresh += size
+        now = time.monotonic()
+        if not self._on or (now < self._next and self._done < self._size):
+            return
+        self._next = now + 0.1
+        part = min(1.0, max(0.0, self._done / self._size)) if self._size else 1.0
+        speed = max(0.0, self._fresh) / max(now - self._begun, 0.1)
+        bar = "█" * round(part * 24) + "░" * (24 - round(part * 24))
+        self._say(
+            f"\r\x1b[K{bar} {part:4.0%}  {_megabytes(self._done)} of {_megabytes(self._size)}  {speed / 1e6:.1f} MB/s"
+        )
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self._on and self._begun:
+            self._say("\r\x1b[K")
+
+    def _say(self, words: str) -> None:
+        with suppress(OSError, ValueError):  # a standard error that takes nothing is no reason not to fetch
+            sys.stderr.write(words)
+            sys.stderr.flush()
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from lineread import _sync, config
-from lineread.cli import options
+from lineread.cli import door, options
 from lineread.client import REHEARSAL, Client
 from lineread.errors import LinereadError, OutputError, VoiceError
 from lineread.voices.casting import Casting
@@ -48,7 +48,7 @@ def configure_add(parser: argparse.ArgumentParser) -> None:
 
 def configure_export(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``export``."""
-    parser.add_argument("file", metavar="FILE.zip", help="the file; replaced if it is there")
+    parser.add_argument("file", metavar="FILE.zip", help="the file; replaced if it is there (- is standard output)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="which voices (default: all)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
 
@@ -65,11 +65,11 @@ def run_delete(arguments: argparse.Namespace) -> int:
     kept = []
     with options.client(arguments) as client:
         book = client.casting.book
-        voices = [book.of(name) or book.get(name) for name in dict.fromkeys(arguments.names)]
-        for voice in voices:
+        names = [book.name(name) for name in dict.fromkeys(arguments.names)]
+        for name in names:
             if arguments.forget:
-                book.drop(voice.name, frozenset(each.voice for each in voice.ids))
-            elif (left := _sync.run(client.maker().unmake(voice.name))) is not None:
+                book.forget(name)
+            elif (left := _sync.run(client.maker().unmake(name))) is not None:
                 kept.append(left)
     if kept:
         raise VoiceError(
@@ -77,7 +77,7 @@ def run_delete(arguments: argparse.Namespace) -> int:
             remedy="Run this with that one's settings, or use --forget to take it out of the book only.",
         )
     done = "no longer in the book" if arguments.forget else "deleted"
-    _say([voice.name for voice in voices], done, as_json=arguments.json)
+    _say(names, done, as_json=arguments.json)
     return 0
 
 
@@ -114,9 +114,16 @@ def _facts(made: Enrolled) -> dict[str, str]:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    """Write voices into a file."""
+    """Write voices into a file, or to standard output."""
+    chosen = arguments.names or None
+    if arguments.file == options.STANDARD:
+        door.check_output()
+        if sys.stdout.isatty():
+            raise OutputError("Standard output is a terminal.", remedy="Name a file, or send it somewhere: > cast.zip.")
+        _book().pack(sys.stdout.buffer, chosen)
+        return 0
     try:
-        names = _book().export(os.path.expanduser(arguments.file), arguments.names or None)
+        names = _book().export(os.path.expanduser(arguments.file), chosen)
     except OSError as error:
         raise OutputError(f"{arguments.file} cannot be written: {error.strerror}.", remedy="Choose another.") from error
     _say(names, f"in {arguments.file}", as_json=arguments.json)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue, config
 from lineread.cli import options
-from lineread.errors import OptionError
 from lineread.voices.casting import Casting
+from lineread.voices.listing import own_record, own_voices, system_record, system_voices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lineread.errors import ConfigError
     from lineread.voices.book import OwnVoice
 
+#: What voices are chosen by.
+_FILTERS: Final = ("gender", "age", "dialect", "model", "language")
+
 #: What holds where no option says otherwise; options may stand before the action or after it.
-DEFAULTS: Final = {"model": None, "gender": None, "dialect": None, "language": None, "own": False, "json": False}
+DEFAULTS: Final = {**dict.fromkeys(_FILTERS), "own": False, "json": False}
 _MADE_BY: Final = {"clone": "cloning", "design": "design"}
 
 
@@ -27,6 +30,13 @@ def configure_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--model", help="only the voices that this model has", default=argparse.SUPPRESS)
     parser.add_argument(
         "--gender", type=str.lower, choices=("female", "male"), help="only these", default=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--age",
+        type=str.lower,
+        choices=("child", "young", "middle", "old"),
+        help="only these",
+        default=argparse.SUPPRESS,
     )
     parser.add_argument(
         "--dialect", help="only voices of this Chinese variety, such as Sichuan", default=argparse.SUPPRESS
@@ -44,13 +54,18 @@ def configure_show(parser: argparse.ArgumentParser) -> None:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print the lists."""
-    system = [] if arguments.own else _system(arguments)
-    own = _own(arguments)
+    chosen = {name: getattr(arguments, name) for name in _FILTERS}
+    book = Casting(config.data_dir()).book
+    system = [] if arguments.own else system_voices(**chosen)
+    own = own_voices(book.voices(), **chosen)
+    damaged = {} if any(chosen.values()) else book.damaged()  # nothing is known of them that could be chosen by
     if arguments.json:
-        print(json.dumps([*map(system_record, system), *map(own_record, own)], ensure_ascii=False, indent=1))
+        records = [*map(system_record, system), *map(own_record, own), *map(_damaged_record, damaged, damaged.values())]
+        print(json.dumps(records, ensure_ascii=False, indent=1))
         return 0
     tables = [_system_table(system)] if system else []
     tables += [_own_table(own)] if own else []
+    tables += [f"{name} is damaged. {why.remedy}" for name, why in damaged.items()]
     print("\n\n".join(tables) or "No voices.")
     return 0
 
@@ -75,54 +90,6 @@ def run_show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def system_record(voice: catalogue.Voice) -> dict[str, Any]:
-    """A system voice as a JSON-ready object."""
-    record = dataclasses.asdict(voice)
-    del record["families"]
-    models = [model.id for model in catalogue.load().models.values() if model.has(voice)]
-    return {**record, "kind": "system", "models": models}
-
-
-def own_record(voice: OwnVoice) -> dict[str, Any]:
-    """A voice of the user's own as a JSON-ready object."""
-    record = dataclasses.asdict(voice)
-    return {"id": voice.name, **record, "models": [each.target_model for each in voice.ids]}
-
-
-def _system(arguments: argparse.Namespace) -> list[catalogue.Voice]:
-    voices = list(catalogue.load().voices.values())
-    if arguments.model:
-        voices = list(catalogue.voices_of(catalogue.model(arguments.model)))
-    if arguments.language:
-        catalogue.language(arguments.language)  # each system voice speaks each of them
-    if arguments.gender:
-        voices = [voice for voice in voices if voice.gender == arguments.gender]
-    if arguments.dialect:
-        voices = _of_dialect(voices, arguments.dialect)
-    return voices
-
-
-def _of_dialect(voices: Iterable[catalogue.Voice], dialect: str) -> list[catalogue.Voice]:
-    known = {voice.dialect.casefold(): voice.dialect for voice in catalogue.load().voices.values() if voice.dialect}
-    if dialect.casefold() not in known:
-        hint = catalogue.suggestion(dialect, known.values(), f"There is {', '.join(sorted(known.values()))}.")
-        raise OptionError(f"No voice speaks the dialect {dialect!r}.", remedy=hint)
-    return [voice for voice in voices if voice.dialect.casefold() == dialect.casefold()]
-
-
-def _own(arguments: argparse.Namespace) -> list[OwnVoice]:
-    if arguments.gender or arguments.dialect:
-        return []  # nobody has said either of a voice of one's own
-    voices = Casting(config.data_dir()).book.voices()
-    if arguments.model:
-        wanted = catalogue.model(arguments.model).id
-        voices = [voice for voice in voices if any(each.target_model == wanted for each in voice.ids)]
-    if arguments.language:
-        language = catalogue.language(arguments.language)
-        voices = [voice for voice in voices if voice.language in ("", language)]
-    return voices
-
-
 def _system_table(voices: Iterable[catalogue.Voice]) -> str:
     rows = [("VOICE", "NAME", "GENDER", "AGE", "DIALECT", "MODELS", "DESCRIPTION")]
     for voice in voices:
@@ -140,6 +107,10 @@ def _own_table(voices: Iterable[OwnVoice]) -> str:
         dates = voice.created[:10], voice.last_used[:10] or "-"
         rows.append((voice.name, _MADE_BY[voice.kind], engines, *dates, description))
     return options.columns(rows)
+
+
+def _damaged_record(name: str, why: ConfigError) -> dict[str, object]:
+    return {"id": name, "name": name, "kind": "damaged", "models": [], "error": why.message, "remedy": why.remedy}
 
 
 def _where(engine: str, *, realtime: bool) -> str:

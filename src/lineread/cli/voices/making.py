@@ -30,14 +30,15 @@ def configure_preview(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--model", help="a model's id", default=None)
     parser.add_argument("--play", action="store_true", help="play them, and write no files")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
-    options.add_settings(parser)
+    options.add_speakers(parser)
 
 
 def configure_clone(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``clone``."""
     parser.add_argument("sample", metavar="FILE", help="10 to 20 seconds of one person's clear speech, or its URL")
-    parser.add_argument("--consent", metavar="NOTE", help="who agreed to what, and when; kept with the voice")
-    parser.add_argument("--consent-file", metavar="FILE", help="a file with that note")
+    consent = parser.add_mutually_exclusive_group()
+    consent.add_argument("--consent", metavar="NOTE", help="who agreed to what, and when; kept with the voice")
+    consent.add_argument("--consent-file", metavar="FILE", help="a file with that note")
     parser.add_argument("--transcript", metavar="TEXT", help="the words of the sample")
     _add_making(parser)
 
@@ -139,7 +140,12 @@ def run_extend(arguments: argparse.Namespace) -> int:
 
     wanted = Wanted(arguments.model, http=not arguments.realtime, realtime=arguments.realtime)
     with options.client(arguments) as client:
+        before = client.casting.book.get(arguments.name)
         made = _sync.run(client.maker().extend(arguments.name, wanted))
+        if made.voice.ids == before.ids and not arguments.json:
+            what = "in live sessions" if arguments.realtime else f"with {made.id.target_model}"
+            print(f"{made.voice.name} speaks {what} already; there was nothing to make.")
+            return 0
         return _tell(client, made, arguments, None)
 
 

@@ -16,7 +16,9 @@ from typing import Final
 from lineread.errors import ConfigError, NoAudio, ServiceFailed, TimedOut
 from lineread.speech import SAMPLE_RATE
 
-INSTALL: Final = "brew install espeak-ng" if sys.platform == "darwin" else "apt install espeak-ng"
+INSTALL: Final = {"darwin": "brew install espeak-ng", "win32": "winget install eSpeak-NG.eSpeak-NG"}.get(
+    sys.platform, "apt install espeak-ng"
+)
 _NAME: Final = "espeak-ng.exe" if os.name == "nt" else "espeak-ng"
 #: Seconds that a run may take. A sentence takes a hundredth of one.
 PATIENCE: Final = 30.0

@@ -30,7 +30,7 @@ from lineread.errors import ConfigError, LinereadError
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from lineread.config import Settings
     from lineread.engines.crew import Crew
@@ -51,22 +51,26 @@ class Kokoro(Engine):
         data_dir: Where packs of voices are kept.
         endpoint: The hub that the pack is fetched from.
         offline: Nothing is fetched.
+        notice: Takes lines about the download, on threads of its own.
     """
 
     name = "kokoro"
     version = "1"
 
-    def __init__(self, data_dir: str, *, endpoint: str, offline: bool = False) -> None:
+    def __init__(
+        self, data_dir: str, *, endpoint: str, offline: bool = False, notice: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._place = pack.directory(data_dir)
         self._endpoint = endpoint
         self._offline = offline
+        self._notice = notice
         self.begin_anew()
         _engines.add(self)
 
     @classmethod
     def configured(cls, settings: Settings) -> Self:
         """One with the pack in the directory of the settings."""
-        return cls(settings.data_dir, endpoint=settings.hub, offline=settings.offline)
+        return cls(settings.data_dir, endpoint=settings.hub, offline=settings.offline, notice=settings.notice)
 
     def begin_anew(self) -> None:
         """Forget what was loaded and begun. After a fork all of it belongs to threads that are not in the child."""
@@ -152,7 +156,7 @@ class Kokoro(Engine):
     def _begin_to_fetch(self) -> Fetching:
         from lineread.engines.kokoro.hub import Fetching  # noqa: PLC0415 - once in a machine's life
 
-        return Fetching(pack.kokoro(), self._place, self._endpoint)
+        return Fetching(pack.kokoro(), self._place, self._endpoint, self._notice)
 
     def _working(self) -> Crew:
         from lineread.engines.crew import Crew  # noqa: PLC0415 - asyncio, see `_fetched`

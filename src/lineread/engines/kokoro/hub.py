@@ -13,9 +13,7 @@ import hashlib
 import http.client
 import os
 import shutil
-import sys
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -29,7 +27,7 @@ from lineread.errors import BadReply, ConfigError, LinereadError, OutputError, U
 from lineread.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lineread.engines.kokoro.pack import File, Pack
 
@@ -341,55 +339,39 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB"
 
 
-class Bar:
-    """A line on a terminal; on anything else a notice, and silence after it.
+class Notices:
+    """A meter that tells in lines: what is fetched, and then each tenth of it.
 
     Args:
         pack: What is fetched.
-        quiet: No bar; the notice is said all the same.
+        notice: Takes the lines.
     """
 
-    def __init__(self, pack: Pack, *, quiet: bool = False) -> None:
+    def __init__(self, pack: Pack, notice: Callable[[str], None]) -> None:
         self._name = pack.name
-        self._on = sys.stderr.isatty() and not quiet
-        self._done = self._size = 0
-        self._fresh = 0
-        self._begun = self._next = 0.0
+        self._notice = notice
+        self._done = self._size = self._told = 0
 
     def begin(self, done: int, size: int, host: str) -> None:
         """Say how much will be fetched, and from where."""
         there = f", {megabytes(done)} of them there already" if done else ""
-        self._say(f"lineread: fetching the {self._name} pack from {host}: {megabytes(size)}{there}.\n")
-        self._done, self._size, self._begun = done, size, time.monotonic()
+        self._notice(f"downloading the {self._name} pack from {host}: {megabytes(size)}{there}.")
+        self._done, self._size, self._told = done, size, self._tenths(done, size)
 
     def wait(self) -> None:
         """Say that somebody else is at it."""
-        self._say(f"lineread: another process is fetching the {self._name} pack; waiting for it.\n")
+        self._notice(f"another process is downloading the {self._name} pack; waiting for it.")
 
     def advance(self, size: int) -> None:
-        """Draw the state, if it is time to."""
+        """Say the next tenth, if it is reached."""
         self._done += size
-        self._fresh += size
-        now = time.monotonic()
-        if not self._on or (now < self._next and self._done < self._size):
-            return
-        self._next = now + 0.1
-        part = min(1.0, max(0.0, self._done / self._size)) if self._size else 1.0
-        speed = max(0.0, self._fresh) / max(now - self._begun, 0.1)
-        bar = "█" * round(part * 24) + "░" * (24 - round(part * 24))
-        self._say(
-            f"\r\x1b[K{bar} {part:4.0%}  {megabytes(self._done)} of {megabytes(self._size)}  {speed / 1e6:.1f} MB/s"
-        )
+        if (tenths := self._tenths(self._done, self._size)) > self._told:
+            self._told = tenths
+            self._notice(f"downloading the {self._name} pack: {tenths}0 % of {megabytes(self._size)}.")
 
-    def close(self) -> None:
-        """Clear the line."""
-        if self._on and self._begun:
-            self._say("\r\x1b[K")
-
-    def _say(self, words: str) -> None:
-        with suppress(OSError, ValueError):  # a standard error that takes nothing is no reason not to fetch
-            sys.stderr.write(words)
-            sys.stderr.flush()
+    @staticmethod
+    def _tenths(done: int, size: int) -> int:
+        return min(10 * done // size, 10)
 
 
 class Fetching:
@@ -401,10 +383,11 @@ class Fetching:
         pack: What to fetch.
         place: Where to.
         endpoint: The hub.
+        notice: Takes lines about the progress, on threads of the download.
     """
 
-    def __init__(self, pack: Pack, place: str, endpoint: str) -> None:
-        self._pack, self._place, self._endpoint = pack, place, endpoint
+    def __init__(self, pack: Pack, place: str, endpoint: str, notice: Callable[[str], None]) -> None:
+        self._pack, self._place, self._endpoint, self._notice = pack, place, endpoint, notice
         self._stop = threading.Event()
         self.future: Future[None] = Future()
         self.future.set_running_or_notify_cancel()
@@ -416,12 +399,9 @@ class Fetching:
         self._stop.set()
 
     def _run(self) -> None:
-        bar = Bar(self._pack)
         try:
-            install(self._pack, self._place, self._endpoint, meter=bar, stop=self._stop)
+            install(self._pack, self._place, self._endpoint, meter=Notices(self._pack, self._notice), stop=self._stop)
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            bar.close()
             self.future.set_exception(error)
         else:
-            bar.close()
             self.future.set_result(None)

@@ -34,6 +34,10 @@ BUILTIN, KOKORO, ESPEAK = "builtin", "kokoro", "espeak"
 _KOKORO: Final = frozenset({"Chinese", "Japanese", "Spanish", "French", "Italian", "Portuguese", "Hindi"})
 #: Which engine's a resolved request in one language is, by its model; Kokoro's are all others.
 _MEMBERS: Final = {"hibari": BUILTIN, "espeak-ng": ESPEAK}
+_ENGLISH_ONLY: Final = (
+    "Voices made on this machine speak English. Choose a system voice such as Cherry for this text, or speak it with a "
+    "voice made by the cloud (--engine dashscope)."
+)
 _INSTALLS_KOKORO: Final = "`lineread voices install kokoro`"
 #: Texts whose route is remembered.
 _MOST_ROUTES: Final = 1024
@@ -94,10 +98,16 @@ class Local(Engine):
         language = tongue.named(request.language_type)
         if catalogue.custom_family(request.voice) is not None:
             self._wanted = {BUILTIN}
-            return self._builtin.resolve(request)
+            try:
+                return self._builtin.resolve(request)
+            except TextError as error:
+                if error.code == "language_unsupported":
+                    error.remedy = _ENGLISH_ONLY
+                raise
         parts = {language: request.text} if language != "Auto" else self._sorted(request.text)
         speakers = {each: self._speaker(each, request) for each in parts}
         self._wanted = set(speakers.values())
+        self._tell_of_robots([each for each, name in speakers.items() if name == ESPEAK])
         if len(parts) == 1:
             ((language, name),) = speakers.items()
             return self._member(name).resolve(replace(request, language_type=language))
@@ -205,6 +215,14 @@ class Local(Engine):
         ways = [*([_INSTALLS_KOKORO] if language in _KOKORO else []), f"`{program.INSTALL}` (robotic)"]
         cloud = " Or set DASHSCOPE_API_KEY to speak it with Qwen." if language in catalogue.load().languages else ""
         raise _unsupported(f"No voice on this machine speaks {language}.", f"Install one: {', or '.join(ways)}.{cloud}")
+
+    def _tell_of_robots(self, spoken: list[str]) -> None:
+        """Tell of the languages that espeak-ng speaks, which nobody has chosen, and of what would speak them better."""
+        if not spoken:
+            return
+        better = [each for each in spoken if each in _KOKORO and not self._has_kokoro()]
+        hint = f"; {_INSTALLS_KOKORO} brings a neural one for {' and '.join(better)}" if better else ""
+        self._settings.notice(f"espeak-ng, a robotic voice, speaks {' and '.join(spoken)}{hint}.")
 
     def _spoken(self) -> frozenset[str]:
         """The languages that something here speaks."""
