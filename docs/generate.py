@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineread.fields import Field
+    from lineread.fields import Call, Field
     from lineread.wire.realtime.machine import Row
 
 HERE = Path(__file__).parent
@@ -39,18 +39,23 @@ response with it.
 """
 
 
+REFERENCE = (
+    "What `lineread fields {call}` prints, `--json` as JSON Schema. Beyond these, settings of the client: {settings}.\n"
+)
+
+
 def main() -> int:
     os.environ["COLUMNS"] = "100"
     pages = {"cli.md": cli_page(), "catalogue.md": catalogue_page(), "errors.md": errors_page()}
-    pages |= {"fields.md": fields_page(), "realtime.md": realtime_page(), **schemas()}
+    pages |= {"fields.md": fields_page(), "realtime.md": realtime_page(), **schemas(), **skill_references()}
     if "--check" not in sys.argv:
-        (HERE / "schemas").mkdir(exist_ok=True)
         for name, text in pages.items():
+            (HERE / name).parent.mkdir(parents=True, exist_ok=True)
             (HERE / name).write_text(text, encoding="utf-8")
         return 0
     stale = [name for name, text in pages.items() if _written(name) != text]
     for name in stale:
-        print(f"docs/{name} is not what the code says; run `make docs`", file=sys.stderr)
+        print(f"{os.path.normpath(f'docs/{name}')} is not what the code says; run `make docs`", file=sys.stderr)
     return 1 if stale else 0
 
 
@@ -71,13 +76,19 @@ def fields_page() -> str:
     return "\n".join(parts)
 
 
-def _field_rows(fields: tuple[Field, ...]) -> list[list[str]]:
-    rows = [["field", "type", "default", "limits", "meaning", "DashScope", "OpenAI"]]
-    for field in fields:
-        default = "required" if field.required else "" if field.default is None else f"`{json.dumps(field.default)}`"
-        places = (f"`{place}`" if place else "" for place in (field.dashscope, field.openai))
-        rows.append([f"`{field.name}`", field.kind, default, field.limits, field.meaning, *places])
-    return rows
+def _field_rows(fields: tuple[Field, ...], *, but: str = "") -> list[list[str]]:
+    """The declaration's own rows, less one column, with what a program would be given as code."""
+    from lineread.fields import COLUMNS
+
+    code = {"field", "default", "DashScope", "OpenAI"}
+    rows = [
+        [
+            f"`{cell}`" if head in code and cell not in ("", "required") else cell
+            for head, cell in zip(COLUMNS, row, strict=True)
+        ]
+        for row in (field.row for field in fields)
+    ]
+    return [[cell for cell, head in zip(row, COLUMNS, strict=True) if head != but] for row in (COLUMNS, *rows)]
 
 
 def realtime_page() -> str:
@@ -120,16 +131,68 @@ def _event(row: Row) -> list[str]:
 def schemas() -> dict[str, str]:
     from lineread import fields
 
-    files = {}
-    for call in fields.CALLS:
-        for part, declared in (("request", call.request), ("response", call.response)):
-            schema = {
-                "$schema": "https://json-schema.org/draft/2020-12/schema",
-                "title": f"{call.name} {part}",
-                **fields.json_schema(declared),
-            }
-            files[f"schemas/{call.name}.{part}.json"] = json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
-    return files
+    return {
+        f"schemas/{call.name}.{part}.json": json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+        for call in fields.CALLS
+        for part, schema in call.schemas().items()
+    }
+
+
+def skill_references() -> dict[str, str]:
+    """Each call's reference, for the skill about it."""
+    from lineread import fields
+
+    skills = zip(fields.CALLS, ("", "-realtime", "-voice-clone", "-voice-design"), _wire_examples(), strict=True)
+    return {
+        f"../skills/alicloud-ai-audio-tts{suffix}/references/api_reference.md": _reference(call, wire)
+        for call, suffix, wire in skills
+    }
+
+
+def _reference(call: Call, wire: str) -> str:
+    from lineread.tts import Settings
+
+    settings = ", ".join(f"`{name}`" for name in Settings.__annotations__)
+    parts = [f"# tts.{call.name}\n", NOTE, f"{call.meaning} {REFERENCE.format(call=call.name, settings=settings)}"]
+    for title, declared in (("Request", call.request), ("Response", call.response)):
+        parts += [f"## {title}\n", _table(_field_rows(declared, but="OpenAI"))]
+    for title, name in (("Python", call.name), ("Streaming", f"{call.name}_stream")):
+        example = (HERE / "examples" / f"{name}.py").read_text(encoding="utf-8")
+        parts.append(f"## {title}\n\n```python\n{example}```\n")
+    return "\n".join([*parts, f"## On the wire\n\nWhat lineread sends to DashScope for that.\n\n{wire}"])
+
+
+def _wire_examples() -> list[str]:
+    """What the codecs of the wire make of each call's first example."""
+    from lineread.enrolment import Clone, Design
+    from lineread.fields import GENERATE, VOICE_DESIGN
+    from lineread.speech import LiveRequest
+    from lineread.wire import customization, dashscope
+    from lineread.wire.realtime.events import write_session
+
+    text, prompt = GENERATE.field("text").example, VOICE_DESIGN.field("voice_prompt").example
+    instruction = GENERATE.field("instruction").example
+    spoken = dashscope.Synthesis("qwen3-tts-instruct-flash", text, "Cherry", "English", instruction)
+    session = write_session(LiveRequest("Cherry", language_type="English"))
+    events = [
+        {"type": "session.update", "session": session},
+        {"type": "input_text_buffer.append", "text": "Doors "},
+        {"type": "session.finish"},
+    ]
+    clone = Clone("narrator", b"RIFF", "audio/wav", "qwen3-tts-vc-2026-01-22", language="English")
+    design = Design("guide", prompt, "This way, please.", "qwen3-tts-vd-2026-01-26", language="English")
+    return [
+        _posted(dashscope.PATH, spoken.encode()),
+        "`wss://dashscope.aliyuncs.com/api-ws/v1/realtime?model=qwen3-tts-flash-realtime`, one event a message:\n\n"
+        + "".join(f"```json\n{json.dumps(event, indent=1)}\n```\n" for event in events),
+        _posted(customization.PATH, customization.encode(clone)),
+        _posted(customization.PATH, customization.encode(design)),
+    ]
+
+
+def _posted(path: str, body: bytes) -> str:
+    shown = json.dumps(json.loads(body), ensure_ascii=False, indent=1)
+    return f"`POST https://dashscope.aliyuncs.com/api/v1{path}`\n\n```json\n{shown}\n```\n"
 
 
 def cli_page() -> str:

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema_rs
@@ -16,11 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineread import Request, tts
+from lineread.enrolment import LONGEST_PROMPT
 from lineread.errors import LinereadError
-from lineread.fields import CALLS, GENERATE, Field, json_schema
+from lineread.fields import CALLS, GENERATE, REALTIME, REQUIRED, VOICE_CLONE, VOICE_DESIGN, Call, Field, json_schema
 from lineread.plan import check
 from lineread.server.reference.document import document
-from lineread.wire import dashscope_server, openai
+from lineread.speech import LiveRequest
+from lineread.voices.making import Wanted
+from lineread.wire import customization_server, dashscope_server, openai
 from lineread.wire.body import SAMPLE_RATES
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +44,50 @@ def test_the_declaration_is_the_request() -> None:
         default = signature.parameters[name].default
         assert declared[name].required == (default is inspect.Parameter.empty)
         assert declared[name].required or declared[name].default == default
+
+
+@pytest.mark.parametrize(
+    ("call", "function", "extras", "asked"),
+    [
+        (GENERATE, tts.generate, tts.Extras, [Request]),
+        (REALTIME, tts.arealtime, tts.LiveExtras, [LiveRequest]),
+        (VOICE_CLONE, tts.voice_clone, tts.VoiceExtras, [Wanted, Request]),
+        (VOICE_DESIGN, tts.voice_design, tts.VoiceExtras, [Wanted, Request]),
+    ],
+)
+def test_every_argument_is_declared(
+    call: Call, function: Callable[..., object], extras: type, asked: list[type]
+) -> None:
+    """What a call takes are its declared fields, with their defaults, and the settings of a client; nothing else."""
+    parameters = dict(inspect.signature(function).parameters)
+    assert parameters.pop("extras").annotation == f"Unpack[{extras.__name__}]"
+    defaults = {field.name: field.default for kind in reversed(asked) for field in dataclasses.fields(kind)}
+    taken = {name: defaults[name] for name in extras.__annotations__ if name not in tts.Settings.__annotations__}
+    taken |= {name: each.default for name, each in parameters.items()}
+    declared = {field.name: field for field in call.request}
+    assert set(declared) == set(taken)
+    for name, default in taken.items():
+        assert declared[name].default == (REQUIRED if default is inspect.Parameter.empty else default), name
+
+
+@pytest.mark.parametrize(
+    ("call", "read"),
+    [
+        (VOICE_CLONE, customization_server.FIELDS["clone"]["create"]),
+        (VOICE_DESIGN, customization_server.FIELDS["design"]["create"]),
+    ],
+)
+def test_places_on_the_wire_are_those_that_are_read(call: Call, read: tuple[Field, ...]) -> None:
+    """Where a field of a new voice is said to be at DashScope the server reads it."""
+    said = {field.dashscope.partition(" (")[0] for field in call.request if field.dashscope}
+    assert said <= {field.dashscope for field in read}
+
+
+def test_a_named_file_tells_the_format(tmp_path: Path) -> None:
+    """The response tells the format of the file that its URL leads to, whatever was asked for before."""
+    speech = tts.generate(text="Hello.", voice="Cherry", engine="fake", cache=False)
+    speech.save(tmp_path / "hello.mp3")
+    assert speech.to_dict() == {"audio_url": (tmp_path / "hello.mp3").as_uri(), "sample_rate": 24_000, "format": "mp3"}
 
 
 @pytest.mark.parametrize("part", ["audio_url", "audio_base64_pcm"])
@@ -100,6 +148,7 @@ def test_a_changed_declaration_makes_the_check_of_the_pages_fail(tmp_path: Path)
     assert done.returncode == 1
     assert "docs/fields.md" in done.stderr
     assert "docs/schemas/generate.request.json" in done.stderr
+    assert "skills/alicloud-ai-audio-tts/references/api_reference.md" in done.stderr
     assert "fields" not in checked(GENERATE.field("text").meaning).stderr
 
 
@@ -113,6 +162,7 @@ def test_limits_are_told_in_full() -> None:
     """Large limits are numbers that people read, not powers of ten."""
     assert GENERATE.field("take").limits == "1 to 1000000"
     assert Field("x", "string", "X.", choices=("a", "b")).limits == "a, b"
+    assert VOICE_DESIGN.field("voice_prompt").limits == f"up to {LONGEST_PROMPT} characters"
 
 
 def test_the_formats_and_rates_that_are_declared_are_those_that_are_taken() -> None:

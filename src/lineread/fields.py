@@ -10,6 +10,7 @@ references and SDKs of 2026.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lineread.speech import FORMATS, MODES, SAMPLE_RATE
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The default of a field that has none.
 REQUIRED: Final = "(required)"
+#: What a field's row says, in this order; every table of fields is made of it.
+COLUMNS: Final = ("field", "type", "default", "limits", "meaning", "DashScope", "OpenAI")
 
 
 class Field(NamedTuple):
@@ -30,7 +33,7 @@ class Field(NamedTuple):
         meaning: What it is for, with its unit.
         default: What holds where it is left out; :data:`REQUIRED` if it may not be, None if there is nothing then.
         least: The smallest number that it may be.
-        most: The largest number that it may be.
+        most: The largest number that it may be, or the most characters of a string.
         choices: All that it may be, where that is a short list.
         example: A value that works.
         dashscope: Its place in DashScope's request or reply, such as ``input.text``; empty where it has none.
@@ -58,7 +61,16 @@ class Field(NamedTuple):
         """What its value may be, in words; empty where its type says all."""
         if self.choices:
             return ", ".join(self.choices)
-        return "" if self.least is None else f"{self.least:.10g} to {self.most:.10g}"
+        if self.most is None:
+            return ""
+        bound = f"{self.most:.10g}"
+        return f"up to {bound} characters" if self.kind == "string" else f"{self.least:.10g} to {bound}"
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """It in a table, by :data:`COLUMNS`."""
+        default = "required" if self.required else "" if self.default is None else json.dumps(self.default)
+        return (self.name, self.kind, default, self.limits, self.meaning, self.dashscope, self.openai)
 
     def schema(self) -> dict[str, Any]:
         """It as JSON Schema."""
@@ -73,6 +85,8 @@ class Field(NamedTuple):
             schema["default"] = self.default
         if self.kind == "string" and self.required:
             schema["minLength"] = 1
+        if self.kind == "string" and self.most is not None:
+            schema["maxLength"] = self.most
         if self.example is not None:
             schema["examples"] = [self.example]
         return schema
@@ -96,6 +110,18 @@ class Call(NamedTuple):
     def field(self, name: str) -> Field:
         """The request's field of that name."""
         return next(field for field in self.request if field.name == name)
+
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """JSON Schema of the request and of the response; ``x-dashscope`` is a field's place on the wire."""
+        return {"request": self._schema("request", self.request), "response": self._schema("response", self.response)}
+
+    def _schema(self, part: str, fields: tuple[Field, ...]) -> dict[str, Any]:
+        head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"{self.name} {part}"}
+        schema = json_schema(fields)
+        for field in fields:
+            if field.dashscope:
+                schema["properties"][field.name]["x-dashscope"] = field.dashscope
+        return head | schema
 
 
 GENERATE: Final = Call(
@@ -304,9 +330,10 @@ REALTIME: Final = Call(
 _VOICE_NAME: Final = Field(
     "voice_name",
     "string",
-    "What the voice is called from now on: digits, letters of the Latin alphabet and underscores, 16 at most. Left "
-    "out, it is made of what the voice is made of.",
+    "What the voice is called from now on: digits, letters of the Latin alphabet and underscores. Left out, it is made "
+    "of what the voice is made of.",
     None,
+    most=16,
     example="narrator",
     dashscope="input.preferred_name",
 )
@@ -338,6 +365,7 @@ _VOICE_OPTIONS: Final = (
         "Lets it take the place of another voice of that name.",
         False,  # noqa: FBT003 - a field's default
     ),
+    *(GENERATE.field(name)._replace(dashscope="", openai="") for name in ("format", "rate", "pitch", "volume", "take")),
 )
 _VOICE_RESPONSE: Final = (
     GENERATE.response[0]._replace(meaning="Where its words are: a file: URL. Only where it says some, and no stream."),
@@ -393,7 +421,8 @@ VOICE_DESIGN: Final = Call(
         Field(
             "voice_prompt",
             "string",
-            "What it sounds like, in Chinese or English; 2,048 characters at most.",
+            "What it sounds like, in Chinese or English.",
+            most=2048,
             example="A dry, low-pitched museum guide in his fifties.",
             dashscope="input.voice_prompt",
         ),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
 from lineread import sinks
+from lineread.audio.codec import suffix_format
 from lineread.errors import NoAudio
 from lineread.speech import Spoken, Word
 
@@ -177,7 +178,9 @@ class Speech(_Sums):
 
     def to_dict(self) -> dict[str, object]:
         """The normalized response: ``audio_url``, ``sample_rate``, ``format``. Saves the audio if it is not saved."""
-        return {"audio_url": self.audio_url, "sample_rate": self.sample_rate, "format": self.format}
+        url = self.audio_url
+        form = suffix_format(url) if os.path.splitext(url)[1] else self.format
+        return {"audio_url": url, "sample_rate": self.sample_rate, "format": form}
 
     def to_streamed_dict(self) -> dict[str, object]:
         """The normalized response of a stream: ``audio_base64_pcm``, ``sample_rate``, ``format``."""

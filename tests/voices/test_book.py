@@ -189,6 +189,40 @@ def test_a_damaged_voice(book: Book, damage: bytes) -> None:
     assert [voice.name for voice in book.voices()] == ["guide"]
 
 
+def test_what_a_killed_process_left_half_done_goes(book: Book) -> None:
+    """The next voice that is kept sweeps halves of files and replaced samples away, and nothing that is named."""
+    book.keep(CLONE.with_id(made()), {"sample.wav": b"RIFF sample"})
+    folder = Path(book.file(CLONE, "voice.json")).parent
+    for orphan in ("sample.wav.0123456789ab.part", "voice.json.0123456789ab.part", "sample.mp3"):
+        (folder / orphan).write_bytes(b"half")
+    (folder / "notes.txt").write_text("the user's own")
+    (folder.parent / "never").mkdir()
+    (folder.parent / "never" / "preview.wav.0123456789ab.part").write_bytes(b"half")
+    book.keep(DESIGN.with_id(made("qwen3-tts-vd-2026-01-26")))
+    assert sorted(os.listdir(folder)) == ["notes.txt", "sample.wav", "voice.json"]
+    assert not (folder.parent / "never").exists()
+
+
+def test_a_book_that_cannot_be_read(tmp_path: Path) -> None:
+    """A book at a place that can have none is an error that names the setting, and not an empty book."""
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(ConfigError, match="LINEREAD_DATA_DIR"):
+        Book(str(tmp_path / "data" / "voices")).voices()
+    assert Book(str(tmp_path / "nowhere" / "voices")).voices() == []
+
+
+def test_a_damaged_voice_is_forgotten(book: Book) -> None:
+    """It is found by its name in any case, told of, and let go with all that is kept of it."""
+    book.keep(CLONE.with_id(made()), {"sample.wav": b"RIFF sample"})
+    path = Path(book.file(CLONE, "voice.json"))
+    path.write_bytes(b"{")
+    assert list(book.damaged()) == ["narrator"]
+    assert book.name("Narrator") == "narrator"
+    book.forget("narrator")
+    assert not path.parent.exists()
+    assert book.damaged() == {}
+
+
 def test_a_book_that_cannot_be_written(tmp_path: Path) -> None:
     """One line says where it is, and how to have it elsewhere."""
     (tmp_path / "voices").write_text("a file")
@@ -236,6 +270,14 @@ def test_no_export_at_all(content: bytes, book: Book, tmp_path: Path) -> None:
         book.take_in(str(path))
     with pytest.raises(OptionError, match="There is no file"):
         book.take_in(str(tmp_path / "none.zip"))
+
+
+def test_an_export_of_a_voice_that_lost_its_sample(book: Book, tmp_path: Path) -> None:
+    """It names the voice and the file, and leaves nothing behind."""
+    book.keep(CLONE.with_id(made()))
+    with pytest.raises(VoiceError, match=r"sample\.wav of narrator is no longer"):
+        book.export(str(tmp_path / "cast.zip"))
+    assert list(tmp_path.glob("cast*")) == []
 
 
 def test_nothing_to_export(book: Book, tmp_path: Path) -> None:

@@ -134,6 +134,40 @@ async def test_a_misspelt_name(place: Workplace) -> None:
         await place.spoken("narator")
 
 
+async def test_a_name_near_to_those_of_all(place: Workplace) -> None:
+    """One's own voices and Qwen's are suggested alike; a name that is near to nobody's is told where all are listed."""
+    await place.design("cherri")
+    with pytest.raises(VoiceError, match="Did you mean cherri or Cherry"):
+        await place.spoken("cherrie")
+    with pytest.raises(VoiceError, match="`lineread voices` lists all\\."):
+        tts.generate("Hello.", "nobody", engine="builtin", cache=False)
+
+
+@pytest.mark.parametrize("option", ["http", "realtime", "extend", "replace"])
+def test_what_is_neither_true_nor_false(option: str) -> None:
+    """What a voice is made for is true or false, and nothing that merely counts as such."""
+    with pytest.raises(OptionError, match=f"{option} must be true or false"):
+        Wanted(**{option: 1})  # type: ignore[arg-type]
+
+
+def damage(path: str) -> None:
+    """Make nonsense of a file."""
+    Path(path).write_text("{")
+
+
+async def test_a_damaged_voice_is_replaced_only_when_asked(place: Workplace) -> None:
+    """It stands in the way until it is to be replaced; then nothing is deleted of which nothing is known."""
+    first = await place.design()
+    damage(place.book.file(first.voice, "voice.json"))
+    for attempt in (place.design(), place.maker.unmake("guide")):
+        with pytest.raises(ConfigError, match="no voice that this version can read"):
+            await attempt
+    assert len(place.service.orders) == 1
+    second = await place.design(replace=True)
+    assert await place.spoken("guide") == second.id.voice != first.id.voice
+    assert first.id.voice in [each.voice for each in await place.maker.all()]
+
+
 async def test_an_engine_without_voices_of_ones_own(place: Workplace) -> None:
     """It says that it has none, whether one is to be made or to speak."""
     await place.design()

@@ -23,10 +23,12 @@ COMMANDS = {
     "generate": "speak a request given as JSON",
     "quote": "say what a text will cost, before anything is paid for",
     "voices": "list the voices",
+    "fields": "tell the fields of requests and responses",
     "models": "list the models, their limits and prices",
     "cache": "look after the store of finished lines",
     "serve": "serve DashScope's and OpenAI's speech calls",
     "mcp": "serve tools for agents (Model Context Protocol)",
+    "skill": "put skills for agents where agents look",
     "keys": "look after the keys of the server's clients",
     "doctor": "check keys, connections, engines and the cache",
 }

@@ -318,7 +318,7 @@ class Book:
             names: Which voices; None for all.
 
         Raises:
-            VoiceError: One of them does not exist, or there is none.
+            VoiceError: One of them does not exist or lacks a file, or there is none.
             ConfigError: One of them cannot be read.
             OSError: It cannot be written.
         """
@@ -341,11 +341,13 @@ class Book:
         voices = [self.get(name) for name in names]
         if not voices:
             raise VoiceError("There are no voices of your own.", remedy="Make one: lineread voices design --help.")
+        files: dict[str, bytes] = {}
+        for voice in voices:  # all of it is read before any of it is written
+            kept = {name: self.read(voice, name) for name in (voice.sample, voice.preview) if name}
+            files |= {f"{voice.name}/{name}": data for name, data in {**kept, _RECORD: _encoded(voice)}.items()}
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for voice in voices:
-                for kept in filter(None, (voice.sample, voice.preview)):
-                    archive.write(self.file(voice, kept), f"{voice.name}/{kept}")
-                archive.writestr(f"{voice.name}/{_RECORD}", _encoded(voice))
+            for path, data in files.items():
+                archive.writestr(path, data)
         return [voice.name for voice in voices]
 
     def take_in(self, path: str, *, replacing: bool = False) -> list[str]:

@@ -51,7 +51,11 @@ class _Named:
 
     @property
     def fidelity(self) -> Fidelity:
-        """``exact``, or ``approximate`` where the machine's own voice was brought near to what was asked for."""
+        """``exact`` or ``approximate``.
+
+        ``exact`` is the service's own voice, however near it comes to the speaker or the description: nothing of ours
+        stands in for it. ``approximate`` is the machine's own voice, brought near to what was asked for.
+        """
         return self._made.id.fidelity
 
     @property

@@ -1,4 +1,4 @@
-"""``lineread voices delete``, ``export`` and ``import``: the voice book's own affairs."""
+"""``lineread voices delete``, ``remote``, ``add``, ``export`` and ``import``: the voice book's own affairs."""
 
 from __future__ import annotations
 

@@ -85,7 +85,11 @@ def run_show(arguments: argparse.Namespace) -> int:
     facts = [(key, value) for key, value in record.items()]
     for number, made in enumerate(ids, 1):
         facts += [(f"{number}. {key}", value) for key, value in made.items()]
-    rows = [(f"{key.replace('_', ' ')}:", _shown(value)) for key, value in facts]
+    rows: list[tuple[str, str]] = []
+    for key, value in facts:
+        lines = value if isinstance(value, list | tuple) else [value]
+        heads = [f"{key.replace('_', ' ')}:", *[""] * len(lines)]
+        rows += zip(heads, map(_shown, lines), strict=False)
     print(options.columns([row for row in rows if row[1]]))
     return 0
 
@@ -122,8 +126,6 @@ def _where(engine: str, *, realtime: bool) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_shown(item) for item in value)
     if isinstance(value, float):
         return f"{value:g}"
     return "" if value is None or value is False else str(value)

@@ -1,0 +1,175 @@
+"""Put skills for agents where agents look for them.
+
+  lineread skill install                          all four, into ~/.agents/skills
+  lineread skill install --to ~/.claude/skills    where Claude Code looks
+  lineread skill install --to .agents/skills      for one project
+  lineread skill list                             what there is, and for what
+
+A skill is a folder in the Agent Skills format: SKILL.md says when to use lineread and how, references/ has each field.
+It is replaced whole or not at all; one that was changed, or is of another release, only with --force.
+--json prints one array of objects: name, path, state (installed, replaced, unchanged); with list: name, description.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lineread.cli import door, options
+from lineread.errors import OutputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+_HERE: Final = os.path.dirname(os.path.abspath(__file__))
+#: Where skills lie: in the package as it was installed, and in the repository that it is developed in.
+_HOMES: Final = (os.path.join(_HERE, "..", "skills"), os.path.join(_HERE, "..", "..", "..", "skills"))
+#: Where agents of many makers look; see agentskills.io.
+_DEFAULT: Final = os.path.join("~", ".agents", "skills")
+_DESCRIPTION: Final = "description: "
+#: Most bytes of a file that are compared; ours have a few thousand.
+_LARGEST: Final = 1 << 20
+#: What an editor or a file manager may have left in the repository.
+_UNWANTED: Final = shutil.ignore_patterns(".*")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.usage = "%(prog)s (install [NAME ...] | list) [options]"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog, title="actions", required=True)
+    what = "put skills where agents look"
+    install = actions.add_parser("install", help=what, description=f"{what[0].upper()}{what[1:]}.")
+    install.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all)")
+    install.add_argument("--to", metavar="DIR", default=_DEFAULT, help=f"the agents' folder (default: {_DEFAULT})")
+    install.add_argument("--force", action="store_true", help="replace what was changed there")
+    listing = actions.add_parser("list", help="list the skills", description="List the skills.")
+    for part in (install, listing):
+        part.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do one thing with skills."""
+    home = next(os.path.normpath(place) for place in _HOMES if os.path.isdir(place))
+    return _install(home, arguments) if arguments.action == "install" else _list(home, arguments)
+
+
+def _list(home: str, arguments: argparse.Namespace) -> int:
+    skills = [{"name": name, "description": _description(os.path.join(home, name))} for name in _names(home)]
+    if arguments.json:
+        print(json.dumps(skills, ensure_ascii=False, indent=1))
+    else:
+        print("\n".join(f"{skill['name']}\n    {skill['description'].partition('. ')[0]}." for skill in skills))
+    return 0
+
+
+def _install(home: str, arguments: argparse.Namespace) -> int:
+    known = _names(home)
+    for name in arguments.names:
+        if name not in known:
+            raise door.unknown("skill", name, known, "`lineread skill list` lists all.")
+    folder = os.path.abspath(os.path.expanduser(arguments.to))
+    skills = [
+        _Skill(name, os.path.join(home, name), os.path.join(folder, name))
+        for name in dict.fromkeys(arguments.names or known)
+    ]
+    with _told(folder):
+        states = {skill.name: skill.state() for skill in skills}
+        for skill in skills:
+            if states[skill.name] == "replaced" and not arguments.force:
+                raise OutputError(
+                    f"{skill.place} differs from this release's: {', '.join(skill.differing())}.",
+                    remedy="Replace it with --force, or name another folder with --to. Nothing was installed.",
+                )
+        for skill in skills:
+            if states[skill.name] != "unchanged":
+                skill.put()
+    if arguments.json:
+        told = [{"name": skill.name, "path": skill.place, "state": states[skill.name]} for skill in skills]
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+        return 0
+    print(options.columns([(states[skill.name], skill.place) for skill in skills]))
+    print("Agents that run already see them when they are started anew.")
+    if arguments.to == _DEFAULT:
+        print("Claude Code looks elsewhere: lineread skill install --to ~/.claude/skills")
+    return 0
+
+
+class _Skill(NamedTuple):
+    """A skill, where it comes from, and where it shall be."""
+
+    name: str
+    source: str
+    place: str
+
+    def state(self) -> str:
+        """What installing it means; what is done is called the same."""
+        if not os.path.lexists(self.place):
+            return "installed"
+        return "replaced" if self.differing() else "unchanged"
+
+    def differing(self) -> list[str]:
+        """The files that are there and should not be, or the other way round, or that are not the same."""
+        ours, theirs = _files(self.source), _files(self.place)
+        return sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+
+    def put(self) -> None:
+        """Put it there, whole or not at all. A link in its place goes; what it leads to stays as it is."""
+        folder = os.path.dirname(self.place)
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=folder, ignore_cleanup_errors=True) as beside:
+            new, old = os.path.join(beside, "new"), os.path.join(beside, "old")
+            shutil.copytree(self.source, new, ignore=_UNWANTED)
+            try:
+                if os.path.lexists(self.place):
+                    os.rename(self.place, old)
+                os.rename(new, self.place)
+            except BaseException:  # also an interrupt: what lies beside goes at the end
+                if os.path.lexists(old) and not os.path.lexists(self.place):
+                    os.rename(old, self.place)
+                raise
+
+
+def _files(folder: str) -> dict[str, bytes]:
+    """What a folder holds, by the names within it."""
+    found = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if not name.startswith("."):
+                path = os.path.join(place, name)
+                found[os.path.relpath(path, folder)] = _content(path)
+    return found
+
+
+def _content(path: str) -> bytes:
+    if not os.path.isfile(path):
+        return b""  # a pipe, or a link that leads nowhere: none of ours
+    with open(path, "rb") as file:
+        return file.read(_LARGEST)
+
+
+def _names(home: str) -> list[str]:
+    return sorted(name for name in os.listdir(home) if os.path.isfile(os.path.join(home, name, "SKILL.md")))
+
+
+def _description(folder: str) -> str:
+    """What the skill says of itself to agents."""
+    with open(os.path.join(folder, "SKILL.md"), encoding="utf-8") as file:
+        return next(line.removeprefix(_DESCRIPTION).strip() for line in file if line.startswith(_DESCRIPTION))
+
+
+@contextmanager
+def _told(folder: str) -> Iterator[None]:
+    """What the system says of the folder, as an error with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or folder
+        reason = error.strerror or type(error).__name__
+        raise OutputError(
+            f"{place} cannot be written: {reason}.", remedy="Check its permissions, or name another folder with --to."
+        ) from error
