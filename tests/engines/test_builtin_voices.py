@@ -359,8 +359,14 @@ def test_every_phrase_of_the_data_is_found() -> None:
 
 @given(st.text(max_size=200) | st.lists(st.sampled_from(sorted(designing._phrases())), max_size=30).map(" ".join))
 def test_any_text_is_a_voice(prompt: str) -> None:
-    """Whatever is written, the voice is one that the vocoder does well, with a reason, and the same again."""
-    designed = design(prompt)
+    """Whatever is written, the voice is one that the vocoder does well, with a reason, and the same again; or it is
+    words of another language, and nothing of them is understood.
+    """
+    try:
+        designed = design(prompt)
+    except OptionError as error:
+        assert error.code == "language_unsupported"  # noqa: PT017 - most texts raise nothing
+        return
     assert designed.settings == designed.settings.clamped() == design(prompt).settings
     assert designed.reasons
 
@@ -519,3 +525,24 @@ async def test_a_sample_without_a_voice_is_refused() -> None:
     with pytest.raises(OptionError) as caught:
         await likeness(replace(SAMPLE, pitch=0.0, formants=()), Simulated())
     assert caught.value.code == "sample_silent"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "language"),
+    [
+        ("низкий мужской голос", "Russian"),
+        ("Eine tiefe, ruhige Stimme eines alten Mannes", "German"),
+    ],
+)
+def test_a_description_in_another_language_is_refused(prompt: str, language: str) -> None:
+    """Nothing of it is understood, so no voice is drawn from it as if it were."""
+    with pytest.raises(OptionError, match=f"is in {language}") as caught:
+        design(prompt)
+    assert "Chinese or English" in caught.value.remedy
+
+
+def test_words_of_another_language_stay_apart() -> None:
+    """Where something is understood the voice is made, and the reasons name the rest, word by word."""
+    reasons = " ".join(design("An old man, низкий голос, 低沉 ручей").reasons)
+    assert '"низкий", "голос"' in reasons
+    assert any("drawn from the text" in reason for reason in design("qwxz brlk").reasons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 import threading
@@ -303,3 +304,32 @@ def test_a_slow_url(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OptionError, match="did not come within") as caught:
         load(f"{host}/voice")
     assert caught.value.code == "sample_not_fetched"
+
+
+def test_a_data_uri_is_the_recording_itself() -> None:
+    """What it holds is taken; what is no Base64, and addresses of other kinds, are refused with what is taken."""
+    data = file(VOICE)
+    found = load("data:audio/wav;base64," + base64.b64encode(data).decode())
+    assert found.sha256 == hashlib.sha256(data).hexdigest()
+    for source in (
+        "data:audio/wav;base64,!!",
+        "data:audio/wav,abc",
+        "data:",
+        "ftp://example.org/a.wav",
+        "s3://b/a.wav",
+    ):
+        with pytest.raises(OptionError) as caught:
+            load(source)
+        assert "data" in str(caught.value)
+
+
+def test_a_file_that_was_cut_off_is_told() -> None:
+    """Of one that is long enough it is a finding; where what is left is too short, it is the likely reason."""
+    data = file(VOICE)
+    assert (
+        check(data).findings == check(data[:4] + b"\xff\xff\xff\x7f" + data[8:]).findings
+    )  # a length that nobody knew
+    whole = file(np.concatenate([VOICE, VOICE]))
+    cut = check(whole[: len(whole) * 2 // 3])
+    assert cut.findings[0] == "The file is cut off: only 67% of it is there."
+    assert "cut off: only 10%" in str(refused(whole[: len(whole) // 10]))

@@ -20,6 +20,7 @@ from lineread.mcp.folder import Folder, within
 from lineread.mcp.workshop import Birth, Take, Workshop
 from lineread.results import Tally
 from lineread.voices import new
+from lineread.voices.sample import is_data
 
 if TYPE_CHECKING:
     from lineread.client import Client, Job
@@ -84,7 +85,7 @@ class Machine(Workshop):
 
     async def make(self, kind: Kind, wish: dict[str, Any], heard: Heard) -> Birth:
         """As any workshop; the voice is in the user's book from then on."""
-        sample = await asyncio.to_thread(self._sample, wish["voice_sample"]) if kind == "clone" else b""
+        sample = await asyncio.to_thread(self._sample, wish["voice_sample"]) if kind == "clone" else ""
         made = await making.make(self._client, kind, wish, sample)
         yuan = (self.price(kind) or 0.0) if made.request_id else 0.0
         with new.though_made(made):
@@ -120,14 +121,14 @@ class Machine(Workshop):
     def _default(self, job: Job) -> str:
         return sinks.default_path(self._folder.root, job.request, job.plan.key)
 
-    def _sample(self, source: str) -> str | bytes:
+    def _sample(self, source: str) -> str:
         """A recording that the agent may use: a file's path, or what came with the call.
 
         Raises:
             OptionError: It may not, or is none.
         """
-        if source[: len(making.DATA)].lower() == making.DATA:
-            return making.decoded(source)
+        if is_data(source):
+            return source
         if "://" in source or source.lower().startswith("file:"):
             raise OptionError(
                 "A recording is not fetched from an address here.",

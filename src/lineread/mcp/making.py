@@ -6,21 +6,14 @@ user's book.
 
 from __future__ import annotations
 
-import base64
-import binascii
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from lineread.errors import OptionError
 from lineread.voices.making import CloneWish, DesignWish, Wanted
 
 if TYPE_CHECKING:
     from lineread.client import Client
     from lineread.enrolment import Kind
     from lineread.voices.making import Made
-
-#: What a recording begins with that comes with the call.
-DATA: Final = "data:"
 
 
 async def make(client: Client, kind: Kind, wish: dict[str, Any], sample: str | bytes) -> Made:
@@ -49,18 +42,3 @@ def facts(made: Made) -> dict[str, str]:
         "request_id": made.request_id,
     }
     return {name: fact for name, fact in told.items() if fact}
-
-
-def decoded(uri: str) -> bytes:
-    """The bytes of a ``data:`` URI.
-
-    Raises:
-        OptionError: It is none.
-    """
-    head, _, data = uri.partition(",")
-    if head.lower().endswith(";base64"):
-        with suppress(binascii.Error, ValueError):
-            return base64.b64decode(data, validate=True)
-    raise OptionError(
-        "The data: URI of the recording cannot be read.", remedy="It looks like data:audio/wav;base64,UklGR..."
-    )

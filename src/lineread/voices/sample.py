@@ -20,11 +20,13 @@ background all the time, whether noise was taken out between the words and staye
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import math
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -76,6 +78,8 @@ _SAID: Final = {
     "audio/aac": "aac",
 }
 #: Codings that 16 bits hold.
+#: What a WAV file's head says that was written before anybody knew its length, and more.
+_ENDLESS: Final = 0x7FFF0000
 _SMALL: Final = ("PCM_16", "PCM_U8", "PCM_S8", "ULAW", "ALAW")
 
 #: Where noise, cut-off samples and steady tones are told, and where they are too much.
@@ -158,7 +162,7 @@ class Sample:
 
 
 def load(source: str | os.PathLike[str] | bytes) -> Sample:
-    """A sample from a file, from its bytes, or from a URL: ``http``, ``https`` or ``file``.
+    """A sample from a file, from its bytes, or from a URL: ``http``, ``https``, ``file`` or ``data``.
 
     A URL is fetched with this machine's own rights: whoever calls names the address. A server uses :func:`check`.
 
@@ -172,10 +176,18 @@ def load(source: str | os.PathLike[str] | bytes) -> Sample:
             f"A sample cannot be had from {type(source).__name__}.", remedy="Give a file's path, its bytes, or a URL."
         )
     place = os.fspath(source)
+    if is_data(place):
+        return check(*decoded(place))
     if place.lower().startswith(("http://", "https://")):
         return check(*_sync.run(_fetched(place)))
     if place.lower().startswith("file:"):
         place = _path(place)
+    elif "://" in place:
+        raise OptionError(
+            f"A sample cannot be had from {shortened(place.partition(':')[0])}: addresses.",
+            remedy="Give a file's path, or a URL that begins with http, https, file or data.",
+            code="sample_not_found",
+        )
     try:
         with open(place, "rb", opener=_opened) as file:
             return check(file.read(MOST_BYTES + 1))
@@ -186,6 +198,29 @@ def load(source: str | os.PathLike[str] | bytes) -> Sample:
             remedy="Give the path of a WAV, MP3 or M4A file, or a URL.",
             code="sample_not_found",
         ) from error
+
+
+def is_data(source: str) -> bool:
+    """Whether it is a recording itself, as a ``data:`` URI."""
+    return source[:5].lower() == "data:"
+
+
+def decoded(uri: str) -> tuple[bytes, str]:
+    """The bytes of a ``data:`` URI, and what it says that they are.
+
+    Raises:
+        OptionError: It is none in Base64.
+    """
+    head, _, data = uri.partition(",")
+    media_type, *parameters = head[5:].split(";")
+    if parameters and parameters[-1].strip().lower() == "base64":
+        with suppress(ValueError):
+            return base64.b64decode(data, validate=True), media_type
+    raise OptionError(
+        "The data: URI of the sample cannot be read.",
+        remedy="It looks like data:audio/wav;base64,UklGR...",
+        code="sample_unreadable",
+    )
 
 
 def check(audio: bytes, media_type: str | None = None) -> Sample:
@@ -215,7 +250,12 @@ def check(audio: bytes, media_type: str | None = None) -> Sample:
     _check_form(sound)
     recording = traits.Recording(sound.samples, sound.sample_rate)
     measured = recording.traits()
-    heard = tuple(_heard(recording, measured))
+    try:
+        heard = (*_cut_off(audio), *_heard(recording, measured))
+    except OptionError as error:
+        error.message = " ".join((*_cut_off(audio), error.message))
+        error.args = (error.message,)
+        raise
     ready, kind, changes = _ready(sound, audio)
     said = _SAID.get((media_type or "").partition(";")[0].strip().lower(), sound.format)
     mislabelled = (f"It was said to be {said.upper()}, and is {sound.format.upper()}.",) if said != sound.format else ()
@@ -228,6 +268,13 @@ def check(audio: bytes, media_type: str | None = None) -> Sample:
         (*mislabelled, *changes, *heard),
         _outline(sound.samples),
     )
+
+
+def _cut_off(audio: bytes) -> Iterator[str]:
+    """That a WAV file holds less than its head promises; heads that promise nothing are full of ones or zeros."""
+    promised = int.from_bytes(audio[4:8], "little") + 8
+    if audio[:4] == b"RIFF" and len(audio) < promised < _ENDLESS:
+        yield f"The file is cut off: only {len(audio) / promised:.0%} of it is there."
 
 
 def _check_form(sound: Sound) -> None:

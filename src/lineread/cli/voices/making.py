@@ -35,7 +35,9 @@ def configure_preview(parser: argparse.ArgumentParser) -> None:
 
 def configure_clone(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``clone``."""
-    parser.add_argument("sample", metavar="FILE", help="10 to 20 seconds of one person's clear speech, or its URL")
+    parser.add_argument(
+        "sample", metavar="FILE", help="10 to 20 seconds of one person's clear speech, or its URL (- is standard input)"
+    )
     consent = parser.add_mutually_exclusive_group()
     consent.add_argument("--consent", metavar="NOTE", help="who agreed to what, and when; kept with the voice")
     consent.add_argument("--consent-file", metavar="FILE", help="a file with that note")
@@ -108,7 +110,8 @@ def run_clone(arguments: argparse.Namespace) -> int:
     consent = check_consent(consent)
     with options.client(arguments) as client:
         client.maker()  # what is wrong with the settings is told before the sample is looked at
-        loaded = sample.load(arguments.sample)
+        piped = arguments.sample == options.STANDARD
+        loaded = sample.load(sys.stdin.buffer.read(sample.MOST_BYTES + 1) if piped else arguments.sample)
         if not arguments.quiet and not arguments.json:
             print(loaded.picture(encoding=sys.stderr.encoding), file=sys.stderr)
         wish = CloneWish(

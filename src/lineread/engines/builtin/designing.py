@@ -25,7 +25,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lineread import tongue
 from lineread.engines.builtin.cast import BOUNDS, FIELDS, OWN_PITCH, StandIn
+from lineread.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,6 +42,8 @@ _DENIED: Final = -0.35
 _REACH: Final = 3
 #: Words that nothing is known of, named in the reasons at most.
 _MOST_UNKNOWN: Final = 12
+#: Words by which a language can be told.
+_ENOUGH_TO_TELL: Final = 3
 #: How far a voice may be from the base that is drawn from a text which says nothing of it.
 _DRAWN: Final[Mapping[str, float]] = {"pitch": 0.08, "formants": 0.02, "pace": 0.04, "range": 0.1}
 
@@ -62,7 +66,7 @@ _SUI: Final = re.compile(
     r"(?:(\d{1,3}) ?[-~到至 ] ?)?(\d{1,3}|[一二三四五六七八九十两]{1,4}) ?(多|来|几|余|出头)?(?:岁|(?<=出头))"
 )
 _HERTZ: Final = re.compile(r"(\d{2,3})(?:\.\d+)? ?(?:hz|hertz|赫兹|赫)(?![a-z])")
-_UNKNOWN: Final = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+")
+_UNKNOWN: Final = re.compile(r"[^\W\d_\u3400-\u9fff]+(?:'[a-z]+)?|[\u3400-\u9fff]|\d+")
 _BREAK: Final = frozenset(",.;:!?。；…()\n")
 
 
@@ -113,6 +117,9 @@ def design(prompt: str) -> Designed:
 
     Args:
         prompt: In English or Chinese, or both.
+
+    Raises:
+        OptionError: It is in another language, and nothing of it was understood.
     """
     tokens = list(_tokens(_plain(prompt)))
     traits = list(_traits(tokens))
@@ -120,12 +127,31 @@ def design(prompt: str) -> Designed:
     person, more = _shaped(person, traits)
     left_out = [*_beyond(tokens), *_unknown(tokens)]
     if not reasons and not more:
+        _check_language(prompt, tokens)
         person = _drawn(prompt)
         more = ["Nothing in the description says how the voice sounds: it was drawn from the text."]
     elif not reasons:
         reasons = ["Neither man nor woman nor an age is named: it lies between a woman's voice and a man's."]
     clamped = person.clamped()
     return Designed(clamped, (*reasons, *more, *_clamps(person, clamped), *left_out))
+
+
+def _check_language(prompt: str, tokens: Sequence[_Token]) -> None:
+    """Refuse a description of which nothing was understood, if that is for its language.
+
+    Raises:
+        OptionError: It is.
+    """
+    words = sum(token.kind == "unknown" and token.shown[0].isalpha() for token in tokens)
+    if words < _ENOUGH_TO_TELL:
+        return
+    language = tongue.detect(prompt) or "another language"
+    if language not in ("Chinese", "English"):
+        raise OptionError(
+            f"The description is in {language}, of which this machine understands nothing.",
+            remedy="Describe the voice in Chinese or English, which is what Qwen's design understands as well.",
+            code="language_unsupported",
+        )
 
 
 # -- Reading -----------------------------------------------------------------------------------------------------------
@@ -206,7 +232,7 @@ def _other(text: str, place: int) -> _Token | None:
     found = None if _within_word(text, place) else _UNKNOWN.match(text, place)
     if found is None:
         return None
-    return _Token(found[0] if found[0].isascii() else text[place], "unknown")
+    return _Token(text[place] if _is_han(text[place]) else found[0], "unknown")
 
 
 def _number(text: str, place: int) -> _Token | None:
@@ -415,7 +441,7 @@ def _unknown(tokens: Sequence[_Token]) -> Iterator[str]:
     before = False
     for token in tokens:
         here = token.kind == "unknown"
-        if here and before and words and not (words[-1].isascii() or token.shown.isascii()):
+        if here and before and words and _is_han(words[-1][-1]) and _is_han(token.shown[0]):
             words[-1] += token.shown
         elif here:
             words.append(token.shown)
@@ -424,6 +450,10 @@ def _unknown(tokens: Sequence[_Token]) -> Iterator[str]:
     if words:
         more = f" and {len(words) - _MOST_UNKNOWN} more" if len(words) > _MOST_UNKNOWN else ""
         yield f"Nothing was made of {_quoted(words[:_MOST_UNKNOWN])}{more}."
+
+
+def _is_han(character: str) -> bool:
+    return "\u3400" <= character <= "\u9fff"
 
 
 def _quoted(words: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from lineread.server.sight.visit import visit_of
 from lineread.server.sound import files
 from lineread.speech import Request
 from lineread.voices import making as voices
+from lineread.voices import sample
 from lineread.wire import advice
 
 if TYPE_CHECKING:
@@ -99,14 +100,14 @@ class Hosted(Workshop):
 
     async def make(self, kind: Kind, wish: dict[str, Any], heard: Heard) -> Birth:
         """As any workshop; the voice belongs to the key, and without keys to the user."""
-        sample = _sample(wish["voice_sample"]) if kind == "clone" else b""
+        recording = _recording(wish["voice_sample"]) if kind == "clone" else b""
         if self._desk.key(self._visit) is None:
             with self._desk.seat(self._visit, None):
-                made = await making.make(self._desk.client, kind, {**wish, "realtime": False}, sample)
+                made = await making.make(self._desk.client, kind, {**wish, "realtime": False}, recording)
             facts, notes, paid = making.facts(made), (*made.id.reasons, *made.notes), bool(made.request_id)
         else:
             consent = voices.check_consent(wish["consent"]) if kind == "clone" else ""
-            enrolled = await self._enrolling.make(self._visit, self._order(kind, wish, sample), consent=consent)
+            enrolled = await self._enrolling.make(self._visit, self._order(kind, wish, recording), consent=consent)
             facts, notes, paid = _facts(enrolled), enrolled.reasons, True
         yuan = (self.price(kind) or 0.0) if paid else 0.0
         take = None
@@ -127,33 +128,33 @@ class Hosted(Workshop):
             return replace(request, model=_INSTRUCT_MODEL if request.instruction else _MODEL)
         return request
 
-    def _order(self, kind: Kind, wish: dict[str, Any], sample: bytes) -> Clone | Design:
+    def _order(self, kind: Kind, wish: dict[str, Any], recording: bytes) -> Clone | Design:
         enroller = self._desk.client.engine().enroller()
         if enroller is None:
             raise ModelError("This server makes no voices.", code="no_enrolment")
         target = enroller.target(kind)
         language = voices.language_of(wish["language_type"], wish["text"]) or None
         if kind == "clone":
-            name = wish["voice_name"] or voices.named_after(sample)
-            return Clone(name, sample, "audio/wav", target, wish["transcript"], language)
+            name = wish["voice_name"] or voices.named_after(recording)
+            return Clone(name, recording, "audio/wav", target, wish["transcript"], language)
         prompt = voices.check_length("The description", wish["voice_prompt"], LONGEST_PROMPT)
         text = voices.check_length("The text", wish["text"] or voices.PREVIEW_TEXT, LONGEST_PREVIEW)
         return Design(wish["voice_name"] or voices.named_after(prompt.encode()), prompt, text, target, language)
 
 
-def _sample(source: str) -> bytes:
+def _recording(source: str) -> bytes:
     """A recording that came with the call.
 
     Raises:
         OptionError: None did.
     """
-    if source[: len(making.DATA)].lower() != making.DATA:
+    if not sample.is_data(source):
         raise OptionError(
             "This server reads no files of its clients.",
             remedy="Send the recording as a data: URI, such as data:audio/wav;base64,UklGR...",
             code="sample_not_sent",
         )
-    return making.decoded(source)
+    return sample.decoded(source)[0]
 
 
 def _facts(made: Enrolled) -> dict[str, str]:
