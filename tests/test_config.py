@@ -273,7 +273,9 @@ def test_the_defaults() -> None:
     """Nothing set: no engine of choice, no key, Beijing, two gigabytes of cache in the user's place, ``output``."""
     settings = config.resolve()
     home, cache = os.environ["HOME"], os.environ["XDG_CACHE_HOME"]
-    assert dataclasses.asdict(settings) == {
+    settings.notice("nobody hears it")
+    assert {**dataclasses.asdict(settings), "notice": None} == {
+        "notice": None,
         "engine": None, "fallback": None, "key": None, "key_source": "", "base_url": BEIJING, "region": "cn-beijing",
         "workspace": None, "cache_dir": f"{cache}/lineread", "state_dir": f"{home}/.local/state/lineread",
         "data_dir": f"{home}/.local/share/lineread",

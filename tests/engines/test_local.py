@@ -281,3 +281,19 @@ def test_a_made_voice_and_a_foreign_text(monkeypatch: pytest.MonkeyPatch) -> Non
         ours.resolve(Request("你好，世界。", "qwen-tts-vd-somebody-20260101-abc"))
     assert "made on this machine speak English" in caught.value.remedy
     assert "Cherry" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "place"),
+    [
+        ("สวัสดีครับ ยินดีต้อนรับ", "Thai", 1),
+        ("Hello there. مرحبا بكم في متحفنا اليوم.", "Arabic", 14),
+        ("Γειά σου Κόσμε.", "Greek", 1),
+    ],
+)
+def test_a_language_that_nothing_here_speaks_is_named(text: str, name: str, place: int) -> None:
+    """The error says which it is, where it begins, and what is spoken instead."""
+    with pytest.raises(TextError, match=f"looks {name} from character {place} on") as caught:
+        make().resolve(Request(text, "Cherry"))
+    assert "English" in caught.value.remedy
+    assert caught.value.code == "language_unsupported"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _MODEL: Final = "local"
 BUILTIN, KOKORO, ESPEAK = "builtin", "kokoro", "espeak"
+#: Characters by which a sentence is found again.
+_KNOWN_BY: Final = 12
 #: What Kokoro speaks here; its English is left to the built-in voice, which needs no download.
 _KOKORO: Final = frozenset({"Chinese", "Japanese", "Spanish", "French", "Italian", "Portuguese", "Hindi"})
 #: Which engine's a resolved request in one language is, by its model; Kokoro's are all others.
@@ -190,10 +192,14 @@ class Local(Engine):
         """
         parts = languages.sort(text, self._spoken)
         if "" in parts:
-            name = languages.foreign_name(parts[""])
-            what = f"The text looks {name}, which" if name else "The text, or some of it, is in a language that"
-            raise _unsupported(
-                f"{what} no voice on this machine speaks.", "If that is wrong, name its language with language_type."
+            foreign = parts[""].strip()
+            looks = languages.foreign_name(foreign) or "foreign"
+            raise TextError(
+                f"The text looks {looks} from character {{place}} on, which no voice on this machine speaks.",
+                place=max(0, text.find(foreign[:_KNOWN_BY])),
+                remedy="If that is wrong, name its language with language_type; what is spoken here is "
+                f"{', '.join(self.speakers())}.",
+                code="language_unsupported",
             )
         return parts or {"English": text}
 

@@ -12,6 +12,7 @@ French lines of 2 to 15 words, each alone, 173 are taken for what they are, and 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from lineread import tongue
@@ -81,9 +82,12 @@ def language(sentence: str, among: Sequence[str]) -> str:
 
 
 def foreign_name(text: str) -> str:
-    """What a language that nothing here speaks is called, as far as that is known."""
-    name = refusing.foreign(text) if tongue.by_script(text) == "Latin" else ""
-    return "" if name == "foreign" or name in tongue.LANGUAGES else name
+    """What a language that nothing here speaks is called, or else its letters, as far as that is known."""
+    if tongue.by_script(text) == "Latin":
+        name = refusing.foreign(text)
+        return "" if name == "foreign" or name in tongue.LANGUAGES else name
+    letter = next((each for each in text if each.isalpha() and not each.isascii()), "")
+    return unicodedata.name(letter, "").partition(" ")[0].title()
 
 
 def _main(sentences: Sequence[str], scripts: Sequence[str]) -> str:
