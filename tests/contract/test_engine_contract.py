@@ -12,20 +12,24 @@ from dataclasses import replace
 import pytest
 
 from lineread import config
+from lineread.budget import Budget, Purse
 from lineread.config import Secret
 from lineread.engines.base import Engine, Limits, Quota, Wrapper
 from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
 from lineread.engines.espeak import Espeak, program
 from lineread.engines.fake import Act, Fake
+from lineread.engines.kokoro import Kokoro
 from lineread.engines.local import Local
 from lineread.errors import LinereadError, OptionError, RequestError, ServiceFailed, VoiceError
 from lineread.speech import Chunk, Request, Segment
 from lineread.wrappers import equip
+from lineread.wrappers.budgeted import Budgeted
 from lineread.wrappers.fallback import Fallback
 from lineread.wrappers.finished import Finished
 from lineread.wrappers.limited import Buckets, Limited
 from lineread.wrappers.retrying import Retrying
+from loopback import hub
 from loopback.dashscope import KEY, Cloud, answer, drop, stall
 from support import gather, python
 
@@ -58,9 +62,11 @@ SPEAKERS: dict[str, Speaker] = {
     "fake": lambda: own(steady()),
     "builtin": lambda: own(Builtin()),
     "espeak": lambda: own(Espeak()),
+    "kokoro": lambda: own(Kokoro(hub.data_dir(), endpoint="http://127.0.0.1:9", offline=True)),
     "local": lambda: own(Local(config.resolve())),
     "dashscope by events": lambda: cloud("sse"),
     "dashscope by download": lambda: cloud("url"),
+    "budgeted": lambda: own(Budgeted(steady(), Purse(Budget.parse("9999c")))),
     "finished": lambda: own(Finished(steady())),
     "limited": lambda: own(Limited(steady(), Buckets(None))),
     "retrying": lambda: own(Retrying(steady())),
