@@ -20,13 +20,13 @@ from measure import Case, Outcome, Scale, measured
 from processes import HERE
 
 CASES = (
+    memory.CASE,  # before this process has grown: a child begins with its size
     imports.CASE,
     line.CASE,
     cloud.SEQUENTIAL,
     cloud.PARALLEL,
     voice.CASE,
     kokoro.CASE,
-    memory.CASE,
     store.CASE,
     serve.FIRST,
     serve.CACHED,
