@@ -14,10 +14,11 @@ import pytest
 from lineread import config
 from lineread.budget import Budget, Purse
 from lineread.config import Secret
+from lineread.engines import espeak_ng
 from lineread.engines.base import Engine, Limits, Quota, Wrapper
 from lineread.engines.builtin import Builtin
 from lineread.engines.dashscope import DashScope
-from lineread.engines.espeak import Espeak, program
+from lineread.engines.espeak import Espeak
 from lineread.engines.fake import Act, Fake
 from lineread.engines.kokoro import Kokoro
 from lineread.engines.local import Local
@@ -79,8 +80,8 @@ SPEAKERS: dict[str, Speaker] = {
 
 @pytest.fixture(params=SPEAKERS)
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
-    if request.param == "espeak" and program.place() is None:
-        pytest.skip(f"espeak-ng is not installed: {program.INSTALL}")
+    if request.param == "espeak" and espeak_ng.place() is None:
+        pytest.skip(f"espeak-ng is not installed: {espeak_ng.INSTALL}")
     async with SPEAKERS[request.param]() as made:
         yield made
 

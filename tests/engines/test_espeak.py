@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from lineread import catalogue
+from lineread.engines import espeak_ng
 from lineread.engines.espeak import Espeak, program, readable, voices
 from lineread.errors import ConfigError, ServiceFailed, TextError, TimedOut, VoiceError
 from lineread.speech import SAMPLE_RATE, Chunk, Request, Segment
 from sentences import SENTENCES
 from support import gather
 
-installed = pytest.mark.skipif(program.place() is None, reason=f"espeak-ng is not installed: {program.INSTALL}")
+installed = pytest.mark.skipif(espeak_ng.place() is None, reason=f"espeak-ng is not installed: {espeak_ng.INSTALL}")
 
 
 def line(text: str, voice: str = "Cherry", language: str = "Auto", **fields: object) -> Segment:
@@ -49,7 +50,7 @@ async def test_every_language_is_spoken(language: str) -> None:
     assert chunk.facts is not None
     assert chunk.facts.stand_in.startswith(f"espeak-ng {voices._VOICES[language]}+f")
     assert chunk.facts.stand_in.endswith(", robotic, as Cherry")
-    assert program.version() in chunk.facts.fingerprint
+    assert espeak_ng.version() in chunk.facts.fingerprint
 
 
 def test_the_languages_are_the_catalogues_and_hindi() -> None:
@@ -179,11 +180,11 @@ async def test_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing from the start it is refused, with the command that installs it; in the middle the call fails."""
     segment = line("Guten Morgen, wie geht es?")
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(ConfigError, match=program.INSTALL):
+    with pytest.raises(ConfigError, match=espeak_ng.INSTALL):
         line("Guten Morgen, wie geht es?")
-    with pytest.raises(ServiceFailed, match=program.INSTALL):
+    with pytest.raises(ServiceFailed, match=espeak_ng.INSTALL):
         await said(segment)
-    assert program.version() == "none"
+    assert espeak_ng.version() == "none"
 
 
 @installed

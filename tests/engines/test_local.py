@@ -15,21 +15,21 @@ import pytest
 
 from lineread import config
 from lineread.client import Client
-from lineread.engines import local
+from lineread.engines import espeak_ng, local
 from lineread.engines.builtin import Builtin
-from lineread.engines.espeak import Espeak, program
+from lineread.engines.espeak import Espeak
 from lineread.engines.espeak import voices as robots
 from lineread.engines.kokoro import MODEL as KOKORO_MODEL
+from lineread.engines.kokoro import Kokoro, pack, readers
 from lineread.engines.kokoro import languages as kokoro
-from lineread.engines.kokoro import pack
 from lineread.engines.local import Local, languages
-from lineread.errors import OptionError, ServiceFailed, TextError, VoiceError
+from lineread.errors import ConfigError, OptionError, ServiceFailed, TextError, VoiceError
 from lineread.speech import LiveRequest, Request, Segment
 from lineread.text.arriving import Arriving
 from sentences import MIXED_CHINESE, SENTENCES
 from support import gather
 
-installed = pytest.mark.skipif(program.place() is None, reason=f"espeak-ng is not installed: {program.INSTALL}")
+installed = pytest.mark.skipif(espeak_ng.place() is None, reason=f"espeak-ng is not installed: {espeak_ng.INSTALL}")
 MIXED = "你好，世界。Hello there, my friend. 我们用 Python 写代码。"
 ALL = frozenset(SENTENCES)
 LATIN = ("German", "Italian", "Portuguese", "Spanish", "French")
@@ -169,12 +169,45 @@ def test_kokoro_speaks_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ours.resolve(Request("今日は良い天気です。", "Cherry")).language_type == "Japanese"
     assert ours.resolve(Request("Hello there.", "Cherry")).model == "hibari"
     assert ours.resolve(Request("Hello there.", "af_heart")).model == KOKORO_MODEL
-    if program.place() is not None:
+    if espeak_ng.place() is not None:
         assert ours.resolve(Request("Guten Morgen, wie geht es Ihnen?", "Cherry")).model == "espeak-ng"
         assert {*ours.speakers().values()} == {"builtin", "kokoro", "espeak"}
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert {*ours.speakers()} == {*kokoro.LANGUAGES}
+    assert {*ours.speakers()} == {*kokoro.LANGUAGES} - {*readers.BY_ESPEAK}
     assert ours.resolve(Request(MIXED, "Cherry")).model == "local"
+
+
+@pytest.mark.usefixtures("pack_is_there", "no_espeak")
+def test_kokoro_without_its_readers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What nothing can read to Kokoro is refused before the first byte, with what would; espeak-ng is better than that.
+
+    A voice of Kokoro's own is asked for by name: there it says itself what it lacks.
+    """
+    monkeypatch.setitem(readers._PACKAGES, "Chinese", ("rjieba", "package_that_nobody_has"))
+    with pytest.raises(TextError) as caught:
+        make().resolve(Request("你好，世界。", "Cherry"))
+    assert readers.EXTRA in caught.value.remedy
+    assert "voices install" not in caught.value.remedy
+    with pytest.raises(TextError, match="Spanish") as caught:
+        make().resolve(Request("Hola.", "Cherry", "Spanish"))
+    assert espeak_ng.INSTALL in caught.value.remedy
+    for engine in (make(), Kokoro(str(tmp_path), endpoint="http://127.0.0.1:9")):
+        with pytest.raises(ConfigError, match="package_that_nobody_has") as lacks:
+            engine.resolve(Request("你好，世界。", "zf_xiaobei"))
+        assert readers.EXTRA in lacks.value.remedy
+        with pytest.raises(ConfigError, match="Spanish") as lacks:
+            engine.resolve(Request("Hola.", "ef_dora", "Spanish"))
+        assert espeak_ng.INSTALL in lacks.value.remedy
+    program = tmp_path / "espeak-ng"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    notices: list[str] = []
+    ours = Local(replace(config.resolve(), notice=notices.append))
+    assert ours.resolve(Request("你好，世界。", "Cherry")).model == "espeak-ng"
+    assert ours.speakers()["Chinese"] == "espeak"
+    assert ours.speakers()["Spanish"] == "kokoro"
+    assert readers.EXTRA in notices[0]
 
 
 def test_its_tables_are_the_engines_own() -> None:
@@ -189,10 +222,10 @@ def test_its_tables_are_the_engines_own() -> None:
 @pytest.mark.usefixtures("no_espeak")
 @pytest.mark.parametrize(
     ("text", "language", "commands"),
-    [("你好，世界。", "Auto", ["lineread voices install kokoro", program.INSTALL]),
+    [("你好，世界。", "Auto", ["lineread voices install kokoro", espeak_ng.INSTALL]),
      ("Hello there. 你好，世界。", "Auto", ["lineread voices install kokoro"]),
-     ("Guten Morgen, wie geht es Ihnen?", "Auto", [program.INSTALL]),
-     ("Hello.", "Korean", [program.INSTALL, "DASHSCOPE_API_KEY"]),
+     ("Guten Morgen, wie geht es Ihnen?", "Auto", [espeak_ng.INSTALL]),
+     ("Hello.", "Korean", [espeak_ng.INSTALL, "DASHSCOPE_API_KEY"]),
      ("Jag vill köpa en kopp kaffe.", "Auto", ["language_type"]),
      ("مرحبا بالعالم", "Auto", ["language_type"])],
 )  # fmt: skip
@@ -226,7 +259,7 @@ async def test_a_program_that_goes_away_in_the_middle(monkeypatch: pytest.Monkey
     mixed = ours.resolve(Request(MIXED, "Cherry"))
     monkeypatch.setenv("PATH", "/nonexistent")
     for segment in (Segment(alone, 0, 0, len(alone.text)), Segment(mixed, 0, 0, 6)):
-        with pytest.raises(ServiceFailed, match=program.INSTALL):
+        with pytest.raises(ServiceFailed, match=espeak_ng.INSTALL):
             await gather(ours.stream(segment))
     english = Segment(mixed, 1, MIXED.index("Hello"), MIXED.index("我们"))
     assert (await gather(ours.stream(english)))[0].pcm

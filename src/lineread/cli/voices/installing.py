@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lineread import config
 from lineread.cli import door
-from lineread.engines.kokoro import pack
+from lineread.engines.kokoro import languages, pack, readers
 from lineread.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,8 +38,16 @@ def run_install(arguments: argparse.Namespace) -> int:
             remedy=f"Run `{pack.INSTALL}` while there is a network.",
             code="pack_missing",
         )
-    facts = {"pack": pack.kokoro().name, "path": place, "bytes": pack.kokoro().size, "mark": pack.MARK}
-    print(json.dumps(facts) if arguments.json else f"The kokoro pack is installed at {place}.")
+    missing = {each: command for each in languages.LANGUAGES if (command := readers.install(each))}
+    if arguments.json:
+        kokoro = pack.kokoro()
+        facts = {"pack": kokoro.name, "path": place, "bytes": kokoro.size, "mark": pack.MARK, "missing": missing}
+        print(json.dumps(facts))
+    else:
+        print(f"The kokoro pack is installed at {place}.")
+        for command in dict.fromkeys(missing.values()):
+            those = [each for each, one in missing.items() if one == command]
+            print(f"To read {' and '.join(filter(None, [', '.join(those[:-1]), those[-1]]))}: {command}")
     return 0
 
 

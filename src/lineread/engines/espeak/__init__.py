@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue, tongue
+from lineread.engines import espeak_ng
 from lineread.engines.base import Engine, Limits
 from lineread.engines.espeak import program, voices
 from lineread.errors import TextError, VoiceError
@@ -60,7 +61,7 @@ class Espeak(Engine):
             catalogue.model(request.model)
         language = _language(request)
         voices.check(request.text, language)
-        program.find()
+        espeak_ng.find()
         return replace(request, voice=voice, model=_MODEL, language_type=language, instruction=None)
 
     def limits(self, request: Request) -> Limits:
@@ -69,7 +70,7 @@ class Espeak(Engine):
 
     def fingerprint(self, request: Request) -> str:
         """It changes with this engine, with espeak-ng and with the voice's stand-in."""
-        return f"{self.name}/{self.version}/{program.version()}/{voices.stand_in(request).mark}"
+        return f"{self.name}/{self.version}/{espeak_ng.version()}/{voices.stand_in(request).mark}"
 
     async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """Speak one segment, in one chunk.
@@ -84,7 +85,7 @@ class Espeak(Engine):
         facts = Facts(
             engine=self.name,
             fingerprint=self.fingerprint(request),
-            model=f"{_MODEL}-{program.version()}",
+            model=f"{_MODEL}-{espeak_ng.version()}",
             stand_in=f"espeak-ng {person.name}, robotic, as {request.voice}",
         )
         yield Chunk(sound, SAMPLE_RATE, 0, segment.span, facts=facts)

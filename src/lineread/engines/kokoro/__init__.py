@@ -5,6 +5,7 @@ Its files are a pack that is fetched once, when the engine first has to speak or
 
     languages   which languages there are, and which one a text is in
     cast        Kokoro's voices, and who stands in for which of Qwen's
+    readers     what reads each language, and whether it is here
     pack        what the pack consists of, where it lies, whether it is whole
     hub         fetches it
     phonemes    text to phonemes, a reader for each language
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Final, Self
 from lineread import catalogue
 from lineread.engines.base import Engine, Limits
 from lineread.engines.cores import cores
-from lineread.engines.kokoro import cast, languages, pack
+from lineread.engines.kokoro import cast, languages, pack, readers
 from lineread.errors import ConfigError, LinereadError
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 
@@ -89,11 +90,13 @@ class Kokoro(Engine):
             ModelError: There is no such model.
             OptionError: It does not speak that language.
             TextError: The text has letters that it cannot read.
+            ConfigError: What reads the language is not installed.
         """
         voice = cast.resolve(request.voice)
         if request.model is not None and request.model != MODEL:
             catalogue.model(request.model)
         language = languages.resolve(request.language_type, request.text, cast.language(voice))
+        readers.check(language)
         return replace(request, voice=voice, model=MODEL, language_type=language, instruction=None)
 
     def limits(self, request: Request) -> Limits:

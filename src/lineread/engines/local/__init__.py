@@ -124,9 +124,8 @@ class Local(Engine):
     def speakers(self) -> dict[str, str]:
         """The languages that this machine speaks now, and the engine that speaks each."""
         spoken = self._spoken()
-        kokoro = self._has_kokoro()
         return {
-            each: BUILTIN if each == "English" else KOKORO if kokoro and each in _KOKORO else ESPEAK
+            each: BUILTIN if each == "English" else KOKORO if self._kokoro_speaks(each) else ESPEAK
             for each in sorted(spoken, key=tongue.LANGUAGES.index)
         }
 
@@ -209,16 +208,17 @@ class Local(Engine):
         Raises:
             TextError: There is none.
         """
-        own = not catalogue.knows(request.voice)
-        if language == "English" and not (own and self._has_kokoro()):
+        if language in {"English", *_KOKORO} and not catalogue.knows(request.voice) and self._has_kokoro():
+            return KOKORO  # its own voices are nobody else's: it will say what it lacks
+        if language == "English":
             return BUILTIN
-        if (language in _KOKORO or language == "English") and self._has_kokoro():
+        if self._kokoro_speaks(language):
             return KOKORO
-        from lineread.engines.espeak import program  # noqa: PLC0415 - as above
+        from lineread.engines import espeak_ng  # noqa: PLC0415 - as above
 
-        if program.place() is not None:
+        if espeak_ng.place() is not None:
             return ESPEAK
-        ways = [*([_INSTALLS_KOKORO] if language in _KOKORO else []), f"`{program.INSTALL}` (robotic)"]
+        ways = [*([self._way_to_kokoro(language)] if language in _KOKORO else []), f"`{espeak_ng.INSTALL}` (robotic)"]
         cloud = " Or set DASHSCOPE_API_KEY to speak it with Qwen." if language in catalogue.load().languages else ""
         raise _unsupported(f"No voice on this machine speaks {language}.", f"Install one: {', or '.join(ways)}.{cloud}")
 
@@ -226,17 +226,32 @@ class Local(Engine):
         """Tell of the languages that espeak-ng speaks, which nobody has chosen, and of what would speak them better."""
         if not spoken:
             return
-        better = [each for each in spoken if each in _KOKORO and not self._has_kokoro()]
-        hint = f"; {_INSTALLS_KOKORO} brings a neural one for {' and '.join(better)}" if better else ""
+        ways = {each: self._way_to_kokoro(each) for each in spoken if each in _KOKORO}
+        better = " and ".join(dict.fromkeys(ways.values()))
+        hint = f"; {better} brings a neural one for {' and '.join(ways)}" if ways else ""
         self._settings.notice(f"espeak-ng, a robotic voice, speaks {' and '.join(spoken)}{hint}.")
 
     def _spoken(self) -> frozenset[str]:
         """The languages that something here speaks."""
-        from lineread.engines.espeak import program  # noqa: PLC0415 - as above
+        from lineread.engines import espeak_ng  # noqa: PLC0415 - as above
 
-        if program.place() is not None:
+        if espeak_ng.place() is not None:
             return frozenset(tongue.LANGUAGES)
-        return frozenset({"English", *(_KOKORO if self._has_kokoro() else ())})
+        return frozenset({"English", *filter(self._kokoro_speaks, _KOKORO)})
+
+    def _kokoro_speaks(self, language: str) -> bool:
+        """Whether Kokoro is here, with what reads a language other than English to it."""
+        from lineread.engines.kokoro import readers  # noqa: PLC0415 - English needs none of it
+
+        return language in _KOKORO and not readers.install(language) and self._has_kokoro()
+
+    def _way_to_kokoro(self, language: str) -> str:
+        """The commands that bring a language's neural voice."""
+        from lineread.engines.kokoro import readers  # noqa: PLC0415 - as above
+
+        reader = readers.install(language)
+        missing = [*([] if self._has_kokoro() else [_INSTALLS_KOKORO]), *([f"`{reader}`"] if reader else [])]
+        return " with ".join(missing)
 
     def _has_kokoro(self) -> bool:
         from lineread.engines.kokoro import pack  # noqa: PLC0415 - English needs none of it

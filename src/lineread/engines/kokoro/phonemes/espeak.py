@@ -10,16 +10,14 @@ its nearest one.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import unicodedata
 from typing import Final
 
-from lineread.errors import ConfigError, ServiceFailed
+from lineread.engines import espeak_ng
+from lineread.engines.kokoro import readers
+from lineread.errors import ServiceFailed
 
-#: The program's name of each language.
-VOICES: Final = {"Spanish": "es", "French": "fr-fr", "Italian": "it", "Portuguese": "pt-br", "Hindi": "hi"}
-REMEDY: Final = "Install it, for example with `apt install espeak-ng`."
 #: Seconds that a piece of a sentence may take; it takes a hundredth of one.
 _PATIENCE: Final = 20.0
 #: Longest first where one begins like another. The tie is what ``--tie`` was told.
@@ -42,17 +40,15 @@ class Espeak:
     """The readers of one language. Safe to call from several threads.
 
     Args:
-        language: One of :data:`VOICES`.
+        language: One of :data:`~lineread.engines.kokoro.readers.BY_ESPEAK`.
 
     Raises:
         ConfigError: The program is not installed.
     """
 
     def __init__(self, language: str) -> None:
-        program = shutil.which("espeak-ng")
-        if program is None:
-            raise ConfigError(f"{language} needs the program espeak-ng.", remedy=REMEDY, code="espeak_missing")
-        self._command = [program, "-q", "--ipa", f"--tie={_TIE}", "-v", VOICES[language], "--stdin"]
+        readers.check(language)
+        self._command = [espeak_ng.find(), "-q", "--ipa", f"--tie={_TIE}", "-v", readers.BY_ESPEAK[language], "--stdin"]
 
     def __call__(self, text: str) -> str:
         """The phonemes of a text, and its marks as they are.
@@ -74,7 +70,12 @@ class Espeak:
             return piece
         try:
             done = subprocess.run(  # noqa: S603 - the program that was found, and no argument of the user's
-                self._command, input=words.encode(), capture_output=True, timeout=_PATIENCE, check=True
+                self._command,
+                input=words.encode(),
+                capture_output=True,
+                timeout=_PATIENCE,
+                check=True,
+                env=espeak_ng.ENVIRON,
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise ServiceFailed("espeak-ng failed.", remedy="Try it by itself: `espeak-ng hello`.") from error

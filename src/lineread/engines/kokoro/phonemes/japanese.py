@@ -12,12 +12,11 @@ import re
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from lineread.errors import ConfigError
+from lineread.engines.kokoro import readers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-REMEDY: Final = "Install it with `pip install 'lineread[kokoro]'`."
 _SINGLE: Final = (
     "ァa アa ィi イi ゥɯ ウɯ ェe エe ォo オo カka ガɡa キkʲi ギɡʲi クkɯ グɡɯ ケke ゲɡe コko ゴɡo サsa ザʣa "
     "シɕi ジʥi スsɨ ズzɨ セse ゼʣe ソso ゾʣo タta ダda チʨi ヂʥi ツʦɨ ヅzɨ テte デde トto ドdo ナna ニɲi ヌnɯ "
@@ -59,7 +58,7 @@ class Japanese:
         try:
             import pyopenjtalk  # noqa: PLC0415 - of the extra `kokoro`, and 0.5 s
         except ImportError as error:
-            raise ConfigError(f"Japanese needs the package {error.name}.", remedy=REMEDY) from error
+            raise readers.lacking("Japanese") from error
         self._lock = Lock()
         self._run = pyopenjtalk.run_frontend
         self._words("あ")  # its dictionary is opened by the first call

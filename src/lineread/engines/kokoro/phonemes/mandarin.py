@@ -12,10 +12,10 @@ import functools
 import re
 from typing import Final
 
+from lineread.engines.kokoro import readers
 from lineread.engines.kokoro.phonemes import figures
-from lineread.errors import ConfigError, TextError
+from lineread.errors import TextError
 
-REMEDY: Final = "Install it with `pip install 'lineread[kokoro]'`."
 _INITIALS: Final = {
     "b": "p", "p": "pʰ", "m": "m", "f": "f", "d": "t", "t": "tʰ", "n": "n", "l": "l", "g": "k", "k": "kʰ", "h": "x",
     "j": "ʨ", "q": "ʨʰ", "x": "ɕ", "zh": "ꭧ", "ch": "ꭧʰ", "sh": "ʂ", "r": "ɻ", "z": "ʦ", "c": "ʦʰ", "s": "s", "": "",
@@ -56,7 +56,7 @@ class Mandarin:
             import rjieba  # noqa: PLC0415 - of the extra `kokoro`
             from pypinyin import Style, lazy_pinyin  # noqa: PLC0415 - as above
         except ImportError as error:
-            raise ConfigError(f"Mandarin needs the package {error.name}.", remedy=REMEDY) from error
+            raise readers.lacking("Chinese") from error
         self._cut = rjieba.cut
         self._readings = functools.partial(lazy_pinyin, style=Style.TONE3, neutral_tone_with_five=True, errors="ignore")
 
