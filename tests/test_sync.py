@@ -15,6 +15,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from itertools import islice
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -37,6 +39,7 @@ class Source:
         self.count = count
         self.at_once = at_once  # items before it needs the event loop
         self.fails = fails
+        self.begun = False
         self.made = 0
         self.waits = asyncio.sleep
         self.stuck = threading.Event()
@@ -44,6 +47,7 @@ class Source:
         self.cleaned_by: str = ""
 
     async def __call__(self) -> AsyncGenerator[int, None]:
+        self.begun = True
         try:
             for number in range(self.count):
                 if number >= self.at_once:
@@ -529,6 +533,44 @@ def test_ctrl_c_stops_the_work_and_leaves_the_portal_usable(action: str) -> None
         child = python(INTERRUPTED.format(action=action))
     assert sorted(child.stdout.split()) == [b"alive", b"cleaned", b"interrupted"]
     assert (child.stderr, child.returncode) == (b"", 0)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine '_next_of' was never awaited")  # where it came before anything began
+def test_an_interrupt_at_any_instruction_stops_the_work() -> None:
+    """Wherever between the first item and its wish Ctrl-C comes, the caller gets it, and the generator cleans up.
+
+    A trace stands in for the signal: it raises at each instruction in turn, until one run is through without it.
+    """
+    code = {one.__code__ for one in (Iteration.__next__, Iteration._next, _sync._Pump.__init__, _sync._Pump.start)}
+    for at in range(1000):
+        source, seen = Source(), 0
+
+        def trace(frame: FrameType, event: str, _: object, at: int = at) -> Any:
+            nonlocal seen
+            if frame.f_code not in code:
+                return None
+            frame.f_trace_opcodes = True
+            seen += event == "opcode"
+            if seen > at:
+                raise KeyboardInterrupt
+            return trace
+
+        items = Iteration(source())
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            assert next(items) == 0
+        except KeyboardInterrupt:
+            sys.settrace(before)
+            items.close()
+            assert not source.begun or source.cleaned.wait(SOON)
+            continue
+        finally:
+            sys.settrace(before)
+        items.close()
+        break
+    assert at > 50
+    assert run(_answer()) == 42
 
 
 def test_ctrl_c_that_nobody_catches_ends_the_process() -> None:

@@ -72,6 +72,7 @@ class Iteration(Generic[T]):
 
     def __init__(self, source: AsyncGenerator[T, None]) -> None:
         self._source = source
+        self._first: types.CoroutineType[Any, Any, T] | None = None
         self._pump: _Pump[T] | None = None
         self._closed = False
 
@@ -89,14 +90,15 @@ class Iteration(Generic[T]):
 
     def _next(self) -> T:
         if self._pump is None:
-            step = _first(self._source)
+            self._first = cast("types.CoroutineType[Any, Any, T]", _next_of(self._source))
             try:
-                done, item = _step(step)
+                done, item = _step(self._first)
             except StopAsyncIteration:
                 raise StopIteration from None
             if done:
                 return cast("T", item)
-            self._pump = _Pump(self._source, step)
+            self._pump = _Pump(self._source, self._first)
+            self._pump.start()
         return self._pump.next()
 
     @property
@@ -109,6 +111,8 @@ class Iteration(Generic[T]):
         if self._closed:
             return
         self._closed = True
+        if self._pump is None and self._first is not None and self._first.cr_suspended:
+            self._pump = _Pump(self._source, self._first)  # Ctrl-C came when it had just begun to wait
         if self._pump is not None:
             self._pump.stop()
         else:
@@ -126,28 +130,41 @@ class Iteration(Generic[T]):
 
 
 class _Pump(Generic[T]):
-    """Runs a generator as one task of the portal and hands its items over, made one ahead of the caller."""
+    """Runs a generator as one task of the portal and hands its items over, made one ahead of the caller.
+
+    Args:
+        source: The generator.
+        first: Its first step, which waits for an event loop.
+    """
 
     def __init__(self, source: AsyncGenerator[T, None], first: Awaitable[T]) -> None:
         import asyncio  # noqa: PLC0415 - see the module's header
         from queue import SimpleQueue  # noqa: PLC0415
 
+        self._source = source
+        self._first = first
         self._asyncio = asyncio
         self._portal = _portal()
         self._items: SimpleQueue[object] = SimpleQueue()  # putting never blocks, so an end always gets through
         self._room = asyncio.Semaphore(1)
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
-        self._portal.submit(self._run(source, first))
 
-    async def _run(self, source: AsyncGenerator[T, None], first: Awaitable[T]) -> None:
-        self._task = self._asyncio.current_task()
+    def start(self) -> None:
+        """Begin to run it."""
+        self._portal.loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self._task = self._portal.loop.create_task(self._run())
+
+    async def _run(self) -> None:
         end: object = _END
         try:
-            async with aclosing(source):
-                self._items.put(await _adopt(first))
+            async with aclosing(self._source):
+                self._items.put(await _adopt(self._first))
                 await self._room.acquire()
-                async for item in source:
+                async for item in self._source:
                     self._items.put(item)
                     await self._room.acquire()
         except StopAsyncIteration:  # the very first step had nothing to give
@@ -189,7 +206,9 @@ class _Pump(Generic[T]):
             self._portal.submit(self._cancel())
 
     async def _cancel(self) -> None:
-        assert self._task is not None  # it was submitted first, so it has begun
+        self._begin()  # unless it was: an interrupt may come at any time
+        assert self._task is not None
+        await self._asyncio.sleep(0)  # a task that is cancelled before its first step would not close the generator
         self._task.cancel()
         await self._asyncio.wait([self._task])
 
@@ -282,21 +301,21 @@ def _step(step: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any awaitable that c
         raise RuntimeError("lineread's synchronous calls cannot be used inside its own event loop; await instead")
     outer = getattr(_caller, "steps", False)  # a step may itself make a synchronous call
     hooks = sys.get_asyncgen_hooks()  # an event loop that the caller runs would close our generators when it ends
-    _caller.steps = True
-    sys.set_asyncgen_hooks(None, None)
     try:
+        _caller.steps = True
+        sys.set_asyncgen_hooks(None, None)
         wish = step.send(None)
         if wish is not _WAITING:
             step.throw(RuntimeError("a coroutine waited for something else before it asked for an event loop"))
     except StopIteration as end:
         return True, end.value
     finally:
+        _caller.steps = outer  # first: an interrupt may follow any call
         sys.set_asyncgen_hooks(*hooks)
-        _caller.steps = outer
     return False, None
 
 
-async def _first(source: AsyncGenerator[T, None]) -> T:
+async def _next_of(source: AsyncGenerator[T, None]) -> T:
     return await anext(source)
 
 

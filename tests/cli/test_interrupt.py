@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import install
+from support import install, python
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there Ctrl-C is no signal to send")
 
@@ -159,3 +159,21 @@ def test_the_neural_voice_can_be_interrupted() -> None:
     text = "Here is a sentence that takes a while to say, and then there is more of it. " * 40
     errors, _ = _interrupted_reader("say", "-e", "builtin", "--no-cache", "--stream", "--json", text)
     assert errors == b""
+
+
+def test_an_interrupt_where_the_interpreter_hears_nothing_is_not_lost() -> None:
+    """Python prints an error that arises in ``__del__``, and goes on; Ctrl-C there ends the command all the same."""
+    code = (
+        "import signal, sys, time\n"
+        "from lineread.cli import door\n"
+        "class Dropped:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "def command():\n"
+        "    Dropped()\n"
+        "    time.sleep(60)\n"
+        "    return 0\n"
+        "sys.exit(door.guard(command, json_wanted=False))\n"
+    )
+    done = python(code, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -161,7 +161,8 @@ def test_ctrl_c_before_any_sound(options: list[str]) -> None:
         process.stdin.flush()
         until(lambda: not any(ioctl(process.stdin, FIONREAD, bytes(4))))  # it was read, so the session is open
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=10)
+        process.wait(timeout=10)  # its input stays open, as a terminal's does
+        output, errors = process.communicate()
     said = b"" if options else b"lineread: stopped before there was any sound; talk.wav was not written\n"
     assert (process.returncode, output, errors) == (130, b"", said)
     assert list(Path().iterdir()) == []

@@ -11,8 +11,10 @@ import codecs
 import errno
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
+from threading import Timer, get_ident
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from lineread import _signals
@@ -20,6 +22,7 @@ from lineread.errors import LinereadError, OutputError, RequestError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from types import FrameType
 
     from _typeshed import SupportsWrite
 
@@ -116,11 +119,27 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
     return status
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     """The end of a session or a terminal stops as Ctrl-C does: no half file stays behind, no player plays on."""
     global _interrupted  # noqa: PLW0603 - it happens to the process
     _interrupted = True
+    if hasattr(signal, "pthread_kill") and _is_deaf(frame):
+        Timer(0.001, signal.pthread_kill, (get_ident(), number)).start()
+        return
     raise KeyboardInterrupt
+
+
+def _is_deaf(frame: FrameType | None) -> bool:
+    """What runs now was called by the interpreter itself, which prints its errors and goes on.
+
+    It is over in microseconds. Imports are full of it, so that every tenth interrupt of an import would be lost.
+    """
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__del__" or (code.co_name == "cb" and code.co_filename == "<frozen importlib._bootstrap>"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _furnish() -> None:
