@@ -48,7 +48,9 @@ def original() -> Any:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["lexicon_us_gold.json.gz", "lexicon_us_silver.json.gz", "tagger.json.gz"])
+@pytest.mark.parametrize(
+    "name", [f"lexicon_{one}.json.gz" for one in ("us_gold", "us_silver", "gb_gold", "gb_silver")] + ["tagger.json.gz"]
+)
 def test_tables_answer_what_json_does(name: str) -> None:
     """Every entry of every table, and what is not in it, is exactly what parsing the whole file gives."""
     raw = gzip.decompress(hibari.asset(name))

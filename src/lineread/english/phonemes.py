@@ -13,10 +13,13 @@ and the cloud engine reads the same text as it stands.
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
+from collections import ChainMap
 from dataclasses import dataclass
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lineread.english import capitals, hibari, spelling, tables
@@ -41,6 +44,10 @@ _CODE: Final = re.compile(r"\d{16,}")
 _UNUSUAL: Final = re.compile(r"[^\w\s.,;:!?'-]|_")
 #: What rules of a thousand lines raise when a text is stranger than they are.
 _STUMBLES: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+#: Held while rules are made: hibari's module is one for all of them, and reads its files by a name in it.
+_making: Final = Lock()
+if hasattr(os, "register_at_fork"):  # a child must not find it held by a thread that it does not have
+    os.register_at_fork(before=_making.acquire, after_in_child=_making.release, after_in_parent=_making.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,13 @@ class _Token(Protocol):
     phonemes: str | None
 
 
+class _Words(Protocol):
+    d: Mapping[str, object]
+
+
 class _Lexicon(Protocol):
+    golds: _Words
+
     def get_word(self, word: str, tag: str, stress: float | None, ctx: object) -> tuple[str | None, int | None]: ...
 
 
@@ -103,27 +116,40 @@ class _Rules(Protocol):
 
 
 class Phonemizer:
-    """hibari's rules for American English, ready in a fifth of the time that they take by themselves.
+    """hibari's rules, ready in a fifth of the time that they take by themselves.
 
     Safe to call from several threads; they take turns.
 
     Args:
         contents: The word tables, unpacked.
+        variety: Whose English it is: one of ``tables``.
+        readings: Phonemes of words in small letters, where the lexicon has others.
 
     Raises:
         ConfigError: hibari's files are missing or broken.
     """
 
-    def __init__(self, contents: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        contents: Mapping[str, bytes],
+        *,
+        variety: str = tables.AMERICAN,
+        readings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         def load(name: str) -> object:
             return tables.parse(name, contents[name] if name in contents else hibari.asset(name))
 
         self._lock = Lock()
-        module = hibari.g2p()
-        vars(module)["_load_json"] = load  # the module is our private copy, and this is how it reads its files
         try:
             self._vocabulary: Mapping[str, int] = json.loads(hibari.asset("vocab.json"))
-            self._rules: _Rules = module.G2P()
+            with _making:
+                module = hibari.g2p()
+                vars(module)["_load_json"] = load  # the module is our private copy, and this is how it reads its files
+                self._rules: _Rules = module.G2P(british=variety == tables.BRITISH)
+            if readings:
+                forms = ((form, readings[word]) for word in readings for form in (word, word.title()))
+                words = self._rules.lexicon.golds
+                words.d = ChainMap(dict(forms), words.d)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError("hibari-tts cannot read its word tables.", remedy=hibari.REMEDY) from error
         self._normalize: Callable[[str], str] = module.normalize

@@ -21,21 +21,27 @@ from lineread.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PACKED: Final = ("lexicon_us_gold.json.gz", "lexicon_us_silver.json.gz", "tagger.json.gz")
+#: Whose English a lexicon holds, as hibari names it.
+AMERICAN: Final = "us"
+BRITISH: Final = "gb"
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _DECODER: Final = json.JSONDecoder()
 _BLOCK: Final = 8192  # bytes searched for one entry: a microsecond
 _NESTED: Final = 256  # no entry of the sorted tables is longer, in bytes
 
 
-def unpack() -> dict[str, bytes]:
+def unpack(variety: str = AMERICAN) -> dict[str, bytes]:
     """The contents of the big tables, by file name. Leaves the interpreter to other threads.
+
+    Args:
+        variety: Whose English.
 
     Raises:
         ConfigError: They are missing or broken.
     """
+    names = (f"lexicon_{variety}_gold.json.gz", f"lexicon_{variety}_silver.json.gz", "tagger.json.gz")
     try:
-        return {name: zlib.decompress(hibari.asset(name), _GZIP) for name in _PACKED}
+        return {name: zlib.decompress(hibari.asset(name), _GZIP) for name in names}
     except zlib.error as error:
         raise ConfigError("hibari-tts has broken word tables.", remedy=hibari.REMEDY) from error
 

@@ -107,7 +107,8 @@ class Kokoro(Engine):
     def fingerprint(self, request: Request) -> str:
         """It changes with this engine and its readers, with the pack, and with who stands in for the voice."""
         person = cast.stand_in(request.voice, request.language_type)
-        return f"{self.name}/{self.version}/{pack.MARK}/{person.voice}/{person.pitch:g}"
+        english = cast.reader(person.voice, "English")
+        return f"{self.name}/{self.version}/{pack.MARK}/{person.voice}/{person.pitch:g}/{english}"
 
     async def stream(self, segment: Segment) -> AsyncGenerator[Chunk, None]:
         """Speak one segment, as one chunk. The first one ever waits until the pack is fetched.
@@ -173,8 +174,8 @@ class Kokoro(Engine):
             if pack.is_whole(self._place):
                 self._loaded(None)
 
-    def _loaded(self, language: str | None) -> Speaker:
-        """The loaded voice; what reads a language that is named is loaded beside it."""
+    def _loaded(self, reader: str | None) -> Speaker:
+        """The loaded voice; a reader that is named is loaded beside it."""
         with self._lock:
             if self._speaker is None:
                 # numpy, onnxruntime and the network: a second that a stored line does not wait for.
@@ -183,8 +184,8 @@ class Kokoro(Engine):
                 from lineread.engines.kokoro.speaker import Speaker  # noqa: PLC0415
 
                 phonemizer = Phonemizer()
-                if language is not None:
-                    threading.Thread(target=phonemizer.load, args=(language,)).start()
+                if reader is not None:
+                    threading.Thread(target=phonemizer.load, args=(reader,)).start()
                 self._speaker = Speaker(Network(self._place), phonemizer)
             return self._speaker
 
@@ -195,7 +196,7 @@ class Kokoro(Engine):
         language = languages.of_piece(segment.text, request.language_type)
         person = cast.stand_in(request.voice, request.language_type)
         manner = Manner(language, person.voice, request.rate, request.pitch * person.pitch, request.take)
-        return self._loaded(language).speak(segment.text, manner)
+        return self._loaded(cast.reader(person.voice, language)).speak(segment.text, manner)
 
     def _facts(self, request: Request) -> Facts:
         person = cast.stand_in(request.voice, request.language_type)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineread import catalogue
-from lineread.engines.kokoro.languages import BY_LETTER
+from lineread.engines.kokoro import languages
 from lineread.errors import VoiceError, shortened
 
 if TYPE_CHECKING:
@@ -75,7 +75,12 @@ def resolve(name: str) -> str:
 
 def language(voice: str) -> str | None:
     """The language of one of Kokoro's voices; None for one of Qwen's."""
-    return BY_LETTER[voice[0]] if voice in voices() else None
+    return languages.BY_LETTER[voice[0]] if voice in voices() else None
+
+
+def reader(voice: str, language_: str) -> str:
+    """What one of Kokoro's voices has a language read by: the language's name, or ``British English``."""
+    return languages.BRITISH if language_ == "English" and voice[0] == "b" else language_
 
 
 def gender(voice: str) -> str:

@@ -39,7 +39,9 @@ LANGUAGES: Final = {
     "Portuguese": Language("p", 300, 40),
     "Hindi": Language("h", 250, 35),
 }
-#: By the first letter of a voice's name; ``b`` is British English.
+#: What the voices whose letter is ``b`` make of English.
+BRITISH: Final = "British English"
+#: By the first letter of a voice's name.
 BY_LETTER: Final = {each.letter: name for name, each in LANGUAGES.items()} | {"b": "English"}
 _SCRIPTS: Final = frozenset(
     {"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HIRAGANA-KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH", "FULLWIDTH",

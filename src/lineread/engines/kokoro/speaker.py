@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from lineread.engines.kokoro import cast
 from lineread.engines.kokoro.model import MOST_PHONEMES
 from lineread.speech import SAMPLE_RATE
 
@@ -74,7 +75,7 @@ class Speaker:
             EngineError: It cannot be spoken.
             ConfigError: What reads the language is not installed.
         """
-        reading = self._phonemizer(text, manner.language)
+        reading = self._phonemizer(text, manner.language, cast.reader(manner.voice, "English"))
         table = self._network.table(manner.voice)
         pace, shift = _variation(text, manner)
         rest = np.zeros(int(_REST * SAMPLE_RATE), np.float32)

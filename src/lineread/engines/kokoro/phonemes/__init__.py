@@ -3,7 +3,8 @@
 Owns which way a piece of text goes: words in another script than the language's own are read as the language that
 they belong to, since nothing may be left out. The ways themselves:
 
-    english     hibari's rules
+    english     hibari's rules, American
+    british     hibari's rules, British
     mandarin    pypinyin's readings in rjieba's words, figures by ``figures``
     figures     Chinese numbers, dates and signs in words
     japanese    Open JTalk's readings

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lineread.engines.kokoro.phonemes import english
+from lineread.engines.kokoro import languages
+from lineread.engines.kokoro.phonemes.english import English, vocabulary
 from lineread.errors import LinereadError
 
 if TYPE_CHECKING:
@@ -69,43 +70,46 @@ class Phonemizer:
     """Reads texts in all languages of the voice. Safe to call from several threads."""
 
     def __init__(self) -> None:
-        self._vocabulary = english.vocabulary()
+        self._vocabulary = vocabulary()
         self._lock = threading.Lock()
         self._readers: dict[str, Callable[[str], str]] = {}
 
-    def __call__(self, text: str, language: str) -> Reading:
+    def __call__(self, text: str, language: str, english: str = "English") -> Reading:
         """The phonemes of a text.
 
         Args:
             text: Words of the language, and maybe of others.
             language: One of ``languages.LANGUAGES``.
+            english: What reads English, in whatever language it stands: ``English`` or ``languages.BRITISH``.
 
         Raises:
             TextError: A character has no known reading.
             EngineError: A reader failed.
             ConfigError: What reads it is not installed.
         """
-        read = ((self._read(piece, reader), reader != language) for reader, piece in self._stretches(text, language))
-        said = "".join(f" {words} " if is_foreign else words for words, is_foreign in read)
+        said = ""
+        for its, piece in self._stretches(text, language):
+            words = self._read(piece, english if its == "English" else its)
+            said += words if its == language else f" {words} "
         said = " ".join(_RESTS.sub("", said.translate(_MARKS)).split())
         said = _REPEATED.sub(r"\1", said)
         known = "".join(one for one in said if one in self._vocabulary).strip()
         unknown = "".join(one for one in said if one not in self._vocabulary and one.isalpha())
         return Reading(known, tuple(self._vocabulary[one] for one in known), unknown)
 
-    def load(self, language: str) -> None:
-        """Make ready what the language needs. Raises nothing: the first text will meet the same error, and tell it."""
+    def load(self, reader: str) -> None:
+        """Make a reader ready. Raises nothing: the first text will meet the same error, and tell it."""
         with suppress(LinereadError):
-            self._reader(language)
+            self._reader(reader)
 
-    def _read(self, text: str, language: str) -> str:
-        said = self._reader(language)(text)
-        if language == "Japanese":  # a character that only Chinese has
+    def _read(self, text: str, reader: str) -> str:
+        said = self._reader(reader)(text)
+        if reader == "Japanese":  # a character that only Chinese has
             said = _ANY_HAN.sub(lambda found: f" {self._reader('Chinese')(found[0])} ", said)
         return said
 
     def _stretches(self, text: str, language: str) -> Iterator[tuple[str, str]]:
-        """Who reads what, in order."""
+        """Which language is where, in order."""
         place = 0
         for found in _FOREIGN.get(language, _FOREIGN_TO_LATIN).finditer(text):
             reader = self._foreign(found, language)
@@ -132,24 +136,28 @@ class Phonemizer:
         assert isinstance(reader, Japanese)
         return all(map(reader.knows, words.replace(",", " ").split()))
 
-    def _reader(self, language: str) -> Callable[[str], str]:
+    def _reader(self, name: str) -> Callable[[str], str]:
         with self._lock:
-            if language not in self._readers:
-                self._readers[language] = self._made(language)
-            return self._readers[language]
+            if name not in self._readers:
+                self._readers[name] = self._made(name)
+            return self._readers[name]
 
-    def _made(self, language: str) -> Callable[[str], str]:
+    def _made(self, name: str) -> Callable[[str], str]:
         # Each of these loads dictionaries, and most texts need one of them.
-        if language == "English":
-            return english.English()
-        if language == "Chinese":
+        if name == "English":
+            return English()
+        if name == languages.BRITISH:
+            from lineread.engines.kokoro.phonemes.british import British  # noqa: PLC0415 - see above
+
+            return British()
+        if name == "Chinese":
             from lineread.engines.kokoro.phonemes.mandarin import Mandarin  # noqa: PLC0415 - see above
 
             return Mandarin()
-        if language == "Japanese":
+        if name == "Japanese":
             from lineread.engines.kokoro.phonemes.japanese import Japanese  # noqa: PLC0415 - see above
 
             return Japanese()
         from lineread.engines.kokoro.phonemes.espeak import Espeak  # noqa: PLC0415 - see above
 
-        return Espeak(language)
+        return Espeak(name)
