@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineread import Client, tts
-from lineread.budget import Budget, Cost, Purse, Tariff
+from lineread.budget import Budget, Cost, Purse, Share, Tariff
 from lineread.engines.enroller import Enroller
 from lineread.engines.fake import Act, Fake
 from lineread.enrolment import Clone, Design, Enrolled, Kind, Page
@@ -99,26 +100,56 @@ FAILURES = [Refused("no"), Throttled("slow"), AWAY, Unreachable("cut"), TimedOut
 )
 @settings(derandomize=True, max_examples=150, deadline=None)
 def test_the_budget_is_never_passed(limit: int, texts: list[str], fates: list[EngineError | None], unit: str) -> None:
-    """Whatever fails, and however many speak at once: the service's own bill stays within the budget, and the account
-    knows of no less than that bill.
+    """Whatever fails, and however many speak at once, each by itself or out of a share that is too small, right or too
+    large: the service's own bill stays within the budget, and the account is that bill.
     """
     engine = Paid(*(Act(error=fate) if fate else Act() for fate in fates))
     amount = Decimal(limit) if unit == "characters" else Decimal(limit) * Decimal("0.00008")
     purse = Purse(Budget(amount, unit))  # type: ignore[arg-type]
     budgeted = Budgeted(engine, purse)
 
-    async def speak(text: str) -> None:
-        segment = Segment(Request(text, "Cherry", model="fake"), 0, 0, len(text))
+    async def speak(text: str, share: Share | None) -> None:
+        segment = Segment(Request(text, "Cherry", model="fake"), 0, 0, len(text), share=share)
         with contextlib.suppress(LinereadError):
             await gather(budgeted.stream(segment))
         assert purse.taken <= purse.budget.amount
 
+    async def speak_twice(number: int, text: str) -> None:
+        aside = billed_characters(text) * (number % 4)
+        try:
+            with purse.shared(Tariff(0.8).cost(aside)) as share:
+                await asyncio.gather(speak(text, share), speak(text, share))
+        except OverBudget:
+            await speak(text, None)
+
     async def all_at_once() -> None:
-        await asyncio.gather(*map(speak, texts))
+        await asyncio.gather(*itertools.starmap(speak_twice, enumerate(texts)))
 
     asyncio.run(all_at_once())
     assert engine.bill <= limit
     assert Tariff(0.8).cost(engine.bill)[0 if unit == "characters" else 1] == purse.taken
+
+
+async def test_texts_that_do_not_all_fit_do_not_all_break_off(tmp_path: Path) -> None:
+    """Of four that are begun at once, the two that the budget has room for are spoken whole; the others cost nothing.
+
+    What is set aside for one is given back when it was left in the middle.
+    """
+    engine = Paid(*[Act(delay=0.01)] * 40)
+    async with Client(engine=engine, budget="200 characters", cache=False) as client:
+        jobs = [client.prepare(Request(f"{SENTENCES} {number}", "Cherry")) for number in range(4)]
+        ends = await asyncio.gather(*(gather(job.chunks()) for job in jobs), return_exceptions=True)
+        refused = [end for end in ends if isinstance(end, OverBudget)]
+        assert len(refused) == 2
+        assert "are left" in refused[0].message
+        cost = billed_characters(jobs[0].request.text)
+        assert engine.bill == 2 * cost
+        assert client.purse is not None
+        assert client.purse.taken == 2 * cost
+        stream = client.prepare(Request("One. Two.", "Cherry")).chunks()
+        await anext(stream)
+        await stream.aclose()
+        assert client.purse.taken <= 2 * cost + len("One. Two.")
 
 
 async def test_whoever_leaves_in_the_middle_has_paid() -> None:

@@ -66,6 +66,9 @@ def test_every_argument_is_declared(
     taken |= {name: each.default for name, each in parameters.items()}
     declared = {field.name: field for field in call.request}
     assert set(declared) == set(taken)
+    if "consent" in taken:  # it has to be there, and an error says so more kindly than Python
+        assert taken.pop("consent") is None
+        assert declared["consent"].required
     for name, default in taken.items():
         assert declared[name].default == (REQUIRED if default is inspect.Parameter.empty else default), name
 

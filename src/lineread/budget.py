@@ -1,13 +1,15 @@
 """What may be spent: a budget in yuan or in characters, and the purse that holds to it.
 
 Owns the account and its arithmetic. What something will cost is held before it begins and settled when it has ended,
-so that no two that are under way together pass the budget. Pure, and safe for threads.
+so that no two that are under way together pass the budget. What takes several calls has a share set aside for all of
+them, so that two that do not both fit do not both break off. Pure, and safe for threads.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from lineread.errors import ConfigError, OverBudget, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Unit = Literal["yuan", "characters"]
 """What a budget is counted in."""
@@ -98,7 +100,7 @@ class Purse:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self._taken = Decimal(0)
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     @property
     def taken(self) -> Decimal:
@@ -116,7 +118,7 @@ class Purse:
         Raises:
             OverBudget: It does not fit.
         """
-        amount = self._amount(cost)
+        amount = self.amount(cost)
         if amount > self.left:
             raise self._refusal(amount)
 
@@ -126,18 +128,41 @@ class Purse:
         Raises:
             OverBudget: It does not fit into what is left. Nothing is held.
         """
-        amount = self._amount(cost)
-        with self._lock:
-            if amount > self.budget.amount - self._taken:
-                raise self._refusal(amount)
-            self._taken += amount
-        return Hold(self, amount)
+        return Share(self, None).hold(cost)
 
-    def settled(self, held: Decimal, cost: Cost) -> None:
-        """Put what was spent in the place of what was held."""
-        amount = self._amount(cost)
-        with self._lock:
-            self._taken += amount - held
+    @contextmanager
+    def shared(self, cost: Cost) -> Iterator[Share]:
+        """As :meth:`share`, given back in the end."""
+        share = self.share(cost)
+        try:
+            yield share
+        finally:
+            share.close()
+
+    def share(self, cost: Cost) -> Share:
+        """Set aside what several calls will cost together.
+
+        Raises:
+            OverBudget: It does not fit into what is left. Nothing is set aside.
+        """
+        amount = self.amount(cost)
+        with self.lock:
+            self.take(amount)
+        return Share(self, amount)
+
+    def take(self, amount: Decimal) -> None:
+        """Take a part of what is left. The caller holds the lock.
+
+        Raises:
+            OverBudget: There is not so much left. Nothing is taken.
+        """
+        if amount and amount > self.budget.amount - self._taken:
+            raise self._refusal(amount)
+        self._taken += amount
+
+    def give_back(self, amount: Decimal) -> None:
+        """Give back what was taken and not spent, or take what was spent besides. The caller holds the lock."""
+        self._taken -= amount
 
     def to_dict(self) -> dict[str, object]:
         """The account as a JSON-ready object."""
@@ -148,7 +173,12 @@ class Purse:
             "left": float(self.left),
         }
 
-    def _amount(self, cost: Cost) -> Decimal:
+    def amount(self, cost: Cost) -> Decimal:
+        """What something costs, in the budget's unit.
+
+        Raises:
+            OverBudget: Nobody knows that before.
+        """
         if self.budget.unit == "characters":
             if cost.yuan and not cost.characters:  # a voice is paid for by the piece
                 raise OverBudget(
@@ -166,22 +196,64 @@ class Purse:
     def _refusal(self, amount: Decimal) -> OverBudget:
         return OverBudget(
             f"That costs up to {_shown(amount)} {self.budget.unit}, and {_shown(self.left)} of {self.budget} are left.",
-            remedy="Speak less, or ask whoever set the budget for more. What was spoken before costs nothing again.",
+            remedy="Ask whoever set the budget for more, or speak less; what was spoken before costs nothing again.",
         )
 
 
-class Hold:
-    """A part of a purse that is held for work under way."""
+class Share:
+    """A part of a purse that is set aside for calls that belong together.
 
-    def __init__(self, purse: Purse, amount: Decimal) -> None:
+    Args:
+        purse: Whose it is.
+        amount: What is set aside; None is a share that was given back.
+    """
+
+    def __init__(self, purse: Purse, amount: Decimal | None) -> None:
         self._purse = purse
+        self._rest = amount
+
+    def hold(self, cost: Cost) -> Hold:
+        """Take what a call will cost at most, before it begins; what the share lacks comes out of the purse.
+
+        Raises:
+            OverBudget: The purse has not so much left. Nothing is held.
+        """
+        amount = self._purse.amount(cost)
+        with self._purse.lock:
+            own = min(amount, self._rest or Decimal(0))
+            self._purse.take(amount - own)
+            if self._rest is not None:
+                self._rest -= own
+        return Hold(self, amount)
+
+    def settled(self, held: Decimal, cost: Cost) -> None:
+        """Put what a call did cost in the place of what was held for it."""
+        saved = held - self._purse.amount(cost)
+        with self._purse.lock:
+            if self._rest is None or saved < 0:
+                self._purse.give_back(saved)
+            else:
+                self._rest += saved
+
+    def close(self) -> None:
+        """Give back what is left of it. A call that is still under way settles with the purse."""
+        with self._purse.lock:
+            rest, self._rest = self._rest, None
+            self._purse.give_back(rest or Decimal(0))
+
+
+class Hold:
+    """What is held for a call that is under way."""
+
+    def __init__(self, share: Share, amount: Decimal) -> None:
+        self._share = share
         self._amount: Decimal | None = amount
 
     def settle(self, cost: Cost) -> None:
         """Say what it did cost. Only the first time counts."""
         if self._amount is not None:
             held, self._amount = self._amount, None
-            self._purse.settled(held, cost)
+            self._share.settled(held, cost)
 
 
 def _shown(amount: Decimal) -> str:

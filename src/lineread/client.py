@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, overload
 
@@ -57,11 +57,13 @@ class Job:
         plan: What will be done.
         studio: Where it will be done.
         directory: Where its file goes when nobody names one.
+        purse: What it is paid out of; None for no bound.
     """
 
     plan: Plan
     studio: pipeline.Studio
     directory: str
+    purse: Purse | None = None
 
     @property
     def request(self) -> Request:
@@ -74,14 +76,25 @@ class Job:
         return sinks.default_path(self.directory, self.plan.request, self.plan.key)
 
     def chunks(self) -> AsyncGenerator[Chunk, None]:
-        """Speak it."""
-        return pipeline.speak(self.plan, self.studio)
+        """Speak it.
+
+        Raises:
+            OverBudget: It costs more than is left. It is not begun.
+        """
+        return pipeline.speak(self.plan, self.studio) if self.purse is None else self._paid(self.purse)
 
     def quote(self) -> Quote:
         """What it will cost, and how long it will be. Nothing is sent, nothing is loaded."""
         from lineread import quote  # noqa: PLC0415 - few ask
 
         return quote.quote(self.plan, self.studio)
+
+    async def _paid(self, purse: Purse) -> AsyncGenerator[Chunk, None]:
+        """Speak it out of a share of its own: what else is begun meanwhile cannot keep it from its end."""
+        with purse.shared(self.quote().cost) as share:
+            async with aclosing(pipeline.speak(replace(self.plan, share=share), self.studio)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
 
 #: The engine that makes likenesses of voices without the cloud.
@@ -348,7 +361,7 @@ class Client:
         engine = self.engine()
         plan = plans.make(request, engine)
         studio = pipeline.Studio(engine, self.cache, plan.fingerprint)
-        return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE))
+        return Job(plan, studio, os.path.join(self.settings.output_dir, OUTPUT_PLACE), self.purse)
 
     def _named(self, name: str) -> Engine:
         if name not in self._open:

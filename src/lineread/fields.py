@@ -147,7 +147,8 @@ GENERATE: Final = Call(
         Field(
             "language_type",
             "string",
-            "The text's language, in any case; it improves pronunciation. Auto leaves it to the model.",
+            "The text's language: Chinese, English, German, Italian, Portuguese, Spanish, Japanese, Korean, French or "
+            "Russian, in any case. It improves pronunciation; Auto leaves it to the model.",
             "Auto",
             example="English",
             dashscope="input.language_type",
@@ -216,7 +217,15 @@ GENERATE: Final = Call(
             dashscope="parameters.volume",
             openai="volume",
         ),
-        Field("take", "integer", "Which reading of the same words.", 1, least=1, most=1_000_000, openai="take"),
+        Field(
+            "take",
+            "integer",
+            "Which reading of the same words: 2, 3, ... speak them anew, each at its price.",
+            1,
+            least=1,
+            most=1_000_000,
+            openai="take",
+        ),
     ),
     response=(
         Field(
@@ -400,7 +409,6 @@ VOICE_CLONE: Final = Call(
             "consent",
             "string",
             "Who agreed to what, and when. Kept with the voice; without it none is cloned.",
-            None,
             example="Ana Silva, by mail on 2026-11-20: narration of our videos",
         ),
         Field("transcript", "string", "The words of the sample, if they are known.", None, dashscope="input.text"),

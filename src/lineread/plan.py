@@ -16,6 +16,7 @@ from lineread.speech import LiveRequest, Request, Segment, billed_characters
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lineread.budget import Share
     from lineread.engines.base import Engine, Limits
     from lineread.fields import Field
 
@@ -28,18 +29,20 @@ class Plan:
         request: The request with everything filled in.
         limits: How its text is cut.
         fingerprint: The engine's mark in every segment's key.
+        share: What a budget has set aside for it; None where nothing is.
     """
 
     request: Request
     limits: Limits
     fingerprint: str
+    share: Share | None = None
 
     def segments(self) -> Iterator[Segment]:
         """The segments in order, cut as they are asked for: a book starts as soon as a line."""
         limits = self.limits
         pieces = texts.split(self.request.text, limits.characters, by_sentence=limits.by_sentence, first=limits.first)
         for index, piece in enumerate(pieces):
-            yield Segment(self.request, index, piece.start, piece.end, piece.pause)
+            yield Segment(self.request, index, piece.start, piece.end, piece.pause, share=self.share)
 
     @property
     def characters(self) -> int:

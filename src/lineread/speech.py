@@ -9,8 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from lineread.budget import Share
 
 #: Bytes of one PCM sample.
 SAMPLE_WIDTH = 2
@@ -118,6 +121,7 @@ class Segment:
         end: One past its last character. The pieces join to exactly the text.
         pause: Seconds of silence that the punctuation after it asks for.
         due: When a listener will want to hear it, on the monotonic clock; 0 is as soon as it can be.
+        share: What a budget has set aside for all of the text; None where nothing is.
     """
 
     request: Request
@@ -126,6 +130,7 @@ class Segment:
     end: int
     pause: float = 0.0
     due: float = 0.0
+    share: Share | None = field(default=None, compare=False, repr=False)
 
     @property
     def span(self) -> Span:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import sys
-import wave
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 import jsonschema_rs
 import mcp_types as types
+import soundfile
 from mcp import Client as Official
 from mcp import StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -74,7 +74,7 @@ class Agent:
         return said.text, facts["code"]
 
     async def sound(self, answer: dict[str, Any]) -> tuple[float, bytes]:
-        """Seconds and bytes of the WAV file that an answer names."""
+        """Seconds and bytes of the file that an answer names."""
         if self.hosted:
             assert "path" not in answer
             async with aiohttp.ClientSession() as http, http.get(answer["audio_url"]) as reply:
@@ -83,8 +83,8 @@ class Agent:
             path = Path(answer["path"])
             assert answer["audio_url"] == path.as_uri()
             data = await asyncio.to_thread(path.read_bytes)
-        with wave.open(BytesIO(data)) as file:
-            return file.getnframes() / file.getframerate(), data
+        with soundfile.SoundFile(BytesIO(data)) as file:
+            return file.frames / file.samplerate, data
 
     async def _note(self, done: float, total: float | None, _: str | None) -> None:
         self.seen.append((done, total))

@@ -21,6 +21,7 @@ from lineread.client import Client
 from lineread.engines.fake import Act, Fake
 from lineread.errors import OptionError
 from lineread.mcp.folder import Folder
+from lineread.server.dialects import agents
 from lineread.speech import FORMATS
 from loopback import dashscope as loopback
 from server.live import live, post, until
@@ -53,6 +54,54 @@ async def test_the_budget_is_never_passed(way: str, tmp_path: Path) -> None:
             assert code == "over_budget"
         billed = [loopback.billed(each.body["input"]["text"]) for each in cloud.received if each.method == "POST"]
     assert sum(billed) == 180
+
+
+@pytest.mark.parametrize("way", ["stdio", "http"])
+async def test_long_texts_at_once_do_not_starve_each_other(way: str, tmp_path: Path) -> None:
+    """Of three that the budget has room for one by one, and for two together, two are spoken to their end."""
+    async with loopback.Cloud() as cloud:
+        environ = {"DASHSCOPE_API_KEY": cloud.key, "DASHSCOPE_HTTP_BASE_URL": cloud.base_url}
+        async with agent(
+            way, tmp_path / "work", engine="dashscope", budget="5000characters", environ=environ
+        ) as caller:
+            texts = [" ".join(f"{word} line {i:03} is spoken." for i in range(90)) for word in ("One", "Two", "Six")]
+            results = await asyncio.gather(*(caller.client.call_tool("speak", {"text": text}) for text in texts))
+            assert sorted(bool(result.is_error) for result in results) == [False, False, True]
+        billed = [loopback.billed(each.body["input"]["text"]) for each in cloud.received if each.method == "POST"]
+    assert 4300 < sum(billed) <= 2 * len(texts[0])
+
+
+async def test_one_key_leaves_room_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that opens sessions and ends none is told to wait; another comes in; ended ones count no more."""
+    monkeypatch.setattr(agents, "_MOST_EACH", 3)
+    path, keys = key_file(tmp_path)
+    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "many", "version": "1"}}
+    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}
+    accepts = {"Accept": "application/json, text/event-stream"}
+    speaker = Client(engine="fake", cache=False)
+    async with live(tmp_path, client=speaker, mcp=True, key_file=str(path)) as server, httpx2.AsyncClient() as http:
+
+        async def opened(name: str) -> tuple[int, dict[str, str]]:
+            key = {"Authorization": f"Bearer {keys[name]}"}
+            answer = await http.post(f"{server.url}/mcp", json=hello, headers=key | accepts)
+            return answer.status_code, key | {"Mcp-Session-Id": answer.headers.get("Mcp-Session-Id", "")}
+
+        sessions = [await opened("alice") for _ in range(4)]
+        assert [status for status, _ in sessions] == [200, 200, 200, 429]
+        assert (await opened("bob"))[0] == 200
+        assert (await http.delete(f"{server.url}/mcp", headers=sessions[0][1])).status_code == 200
+        assert [(await opened("alice"))[0] for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize(("origin", "status"), [("http://evil.example", 403), ("null", 403), ("http://127.0.0.1", 200)])
+async def test_pages_of_other_origins_call_no_tools(origin: str, status: int, tmp_path: Path) -> None:
+    """As the protocol asks: where there are no keys, the page that calls has to be the server's own."""
+    hello = {"jsonrpc": "2.0", "id": 0, "method": "ping"}
+    async with live(tmp_path, mcp=True) as server:
+        answer = await server.ask(
+            post("/mcp", hello, f"Origin: {origin}", "Accept: application/json, text/event-stream")
+        )
+        assert (answer.status == 403) == (status == 403)
 
 
 def files(directory: Path) -> set[Path]:
@@ -92,9 +141,20 @@ async def test_hostile_arguments_are_answered(way: str, tmp_path: Path) -> None:
             ("clone_voice", {"voice_sample": f"file://{outside}", "consent": "Me."}, None),
             ("clone_voice", {"voice_sample": "data:audio/wav;base64,!!!", "consent": "Me."}, None),
             ("clone_voice", {"voice_sample": "a\0b", "consent": "Me."}, None),
+            ("clone_voice", {"voice_sample": "a/" * 800_000, "consent": "Me."}, "sample_not_sent"),
             ("burn", {}, "unknown_tool"),
         ]
-        names = ["../up.wav", "/etc/up.wav", str(outside), "a/../../up.wav", "C:\\up.wav", "up\0.wav", ".hidden.wav"]
+        names = [
+            "../up.wav",
+            "/etc/up.wav",
+            str(outside),
+            "a/../../up.wav",
+            "C:\\up.wav",
+            "up\0.wav",
+            ".hidden.wav",
+            "~/up.wav",
+            "$HOME/up.wav",
+        ]
         if not caller.hosted:
             attacks += [("speak", {"text": "Hello.", "file": name}, "bad_file_name") for name in (*names, "x" * 300)]
             attacks += [("speak", {"text": "Hello.", "file": "x.wav", "format": "mp3"}, "bad_option")]
@@ -104,7 +164,10 @@ async def test_hostile_arguments_are_answered(way: str, tmp_path: Path) -> None:
             assert len(said) < 400
             assert "lineread has a bug" not in said
             assert "\n" not in said
-        await caller.call("speak", text="Still here.")
+        line = await caller.call("speak", text="Still here.")
+        if not caller.hosted:
+            again = await caller.call("speak", text="Still here.", file=line["path"])  # as it was told itself
+            assert again["path"] == line["path"]
         left = files(tmp_path) - before
     allowed = (work / "voices", work / "cache", tmp_path / "home")
     assert all(any(path.is_relative_to(place) for place in allowed) for path in left), left

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 from pathlib import Path
 
 import jsonschema_rs
@@ -49,6 +50,14 @@ async def _day(caller: Agent) -> None:
     assert [preview["voice"] for preview in previews] == ["Arthur", "Nobody", "Cherry"]
     assert "list_voices" in previews[1]["error"]
     assert (await caller.sound(previews[2]))[0] > 1
+    cast = [voice["voice"] for voice in (await caller.call("list_voices"))["voices"]][:10]
+    heard = await caller.call("preview_voices", voices=cast, audio=True)  # in one answer that every client takes
+    assert [sound.mime_type for sound in heard["sounds"]] == ["audio/mpeg"] * 10
+    nobody, code = await caller.refused("preview_voices", voices=["Nobody", "Noone"])
+    assert (code, "'Nobody'" in nobody) == ("unknown_voice", True)
+    book = await caller.call("speak", text=f"{TEXT} " * 4, audio=True)
+    assert not book["sounds"]
+    assert "mp3" in book["notes"][0]
 
     guide = await caller.call(
         "design_voice", voice_prompt="A dry, low-pitched museum guide.", voice_name="guide", text="This way."
@@ -64,6 +73,9 @@ async def _day(caller: Agent) -> None:
     for name in ("guide", "me"):
         line = await caller.call("speak", text="And here is the second hall.", voice=name)
         assert (await caller.sound(line))[0] > 1
+        assert line["voice"] == name
+        assert (await caller.call("quote", text="And here.", voice=name))["voice"] == name
+    await caller.call("clone_voice", voice_sample=recording, voice_name="me", consent="And for the sequel, by mail")
     own = (await caller.call("list_voices", own=True))["voices"]
     assert {(voice["voice"], voice["kind"]) for voice in own} == {("guide", "design"), ("me", "clone")}
 
@@ -75,7 +87,7 @@ async def test_progress_grows_to_the_end(way: str, tmp_path: Path) -> None:
     async with agent(way, tmp_path / "work") as caller:
         await caller.call("speak", text=text)
     assert len(caller.seen) >= 2
-    assert caller.seen == sorted(caller.seen)
+    assert all(one < next_ for (one, _), (next_, _) in itertools.pairwise(caller.seen))
     assert caller.seen[-1] == (len(text), len(text))
 
 

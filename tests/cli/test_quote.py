@@ -40,6 +40,10 @@ def test_no_more_is_spent_than_the_budget(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-nobody-asks")
     assert main(["say", "--budget", "10characters", "A line of more than ten characters."]) == 2
     assert "That costs up to 35 characters, and 10 of 10 characters are left." in capsys.readouterr().err
+    assert main(["quote", "--budget", "10characters", "A line of more than ten characters."]) == 2
+    said = capsys.readouterr()
+    assert "35 characters" in said.out
+    assert "10 of 10 characters are left" in said.err
     request = '{"text": "A line of more than ten characters.", "voice": "Cherry"}'
     assert main(["generate", "--budget", "¥0.0001", "--request", request]) == 2
     assert "up to 0.0028 yuan" in capsys.readouterr().err

@@ -40,8 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="directory that recordings to clone may be read from (default: the current one; the output directory in "
-        "any case)",
+        help="directory that recordings to clone may be read from (default: the current one, unless it is your home or "
+        "above it; the output directory in any case)",
     )
     options.add_speakers(parser)
 
@@ -60,9 +60,19 @@ def run(arguments: argparse.Namespace) -> int:
     sinks.check(os.path.join(folder.root, "line.wav"))
     if sys.stdin.isatty():
         print("lineread: an agent's program talks to this, not a person; Ctrl-D ends it.", file=sys.stderr)
-    reads = tuple(map(os.path.abspath, arguments.samples or [os.curdir]))
-    asyncio.run(_serve(client, Machine(client, folder, reads, notices)))
+    asyncio.run(_serve(client, Machine(client, folder, _readable(arguments.samples), notices)))
     return 0
+
+
+def _readable(samples: list[str]) -> tuple[str, ...]:
+    """Where recordings may be read from. A program's or a user's whole disk is nothing that anybody meant."""
+    from lineread.mcp.folder import within  # noqa: PLC0415 - as above
+
+    if samples:
+        return tuple(map(os.path.abspath, samples))
+    here = os.path.realpath(os.curdir)
+    home = os.path.realpath(os.path.expanduser("~"))
+    return () if home == here or within(home, here) else (here,)
 
 
 def check_extra() -> None:
@@ -82,10 +92,12 @@ def check_extra() -> None:
 
 
 async def _serve(client: Client, machine: Machine) -> None:
-    from mcp.server.stdio import stdio_server  # noqa: PLC0415 - as above
-
-    from lineread.mcp import protocol  # noqa: PLC0415
+    from lineread.mcp import pipe, protocol  # noqa: PLC0415 - as above
 
     server = protocol.server(lambda _: machine, machine.tools)
-    async with client, stdio_server() as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())
+    async with client:
+        try:
+            async with pipe.connected() as (reading, writing):
+                await server.run(reading, writing, server.create_initialization_options())
+        except* BrokenPipeError:
+            pass  # the agent's program has closed its end, and wants nothing more

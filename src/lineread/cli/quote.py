@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     with options.client(arguments) as client:
         quote = client.quote(Request(options.text(arguments), **options.spoken(arguments)))
     print(json.dumps(quote.to_dict(), ensure_ascii=False) if arguments.json else _told(quote))
+    if client.purse is not None:
+        client.purse.check(quote.cost)
     return 0
 
 

@@ -8,7 +8,8 @@ Owns what an agent sees, and stands on the client like the command line and the 
     machine     a workshop for the user's own agents: files in a folder, the voice book
     folder      names within that folder, and no others
     calls       carries out a call: arguments in, answer out
-    protocol    the calls as the Model Context Protocol has them; the one module that imports ``mcp``
+    protocol    the calls as the Model Context Protocol has them
+    pipe        the protocol over standard input and output; with ``protocol`` all that imports ``mcp`` here
 
 ``lineread mcp`` serves them over standard input and output; ``lineread serve --mcp`` over HTTP, with a workshop of its
 own (``server.agents``).

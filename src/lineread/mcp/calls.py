@@ -17,6 +17,7 @@ from lineread.audio.codec import MEDIA_TYPES, suffix_format
 from lineread.errors import LinereadError, OptionError, TextError
 from lineread.mcp import tools
 from lineread.speech import FORMATS, Request
+from lineread.text import length
 from lineread.voices import listing
 from lineread.voices.making import PREVIEW_TEXT
 
@@ -100,14 +101,17 @@ class Calls:
         file, audio = wish.pop("file", None), wish.pop("audio")
         suffix = suffix_format(file) if file and os.path.splitext(file)[1] else FORMATS[0]
         wish["format"] = wish["format"] or suffix
-        heard = _ticker(report, wish)
-        take = await self._workshop.speak(_checked(Request(**wish)), file, heard)
-        sounds, notes = await _sounds(take, wanted=audio)
-        return Answer({**_told(take), **self._money(take.yuan), **self._notes(take, *notes)}, sounds)
+        request = _checked(Request(**wish))
+        take = await self._workshop.speak(request, file, _ticker(report, wish))
+        sounds, notes = await _sounds(take, tools.MOST_AUDIO if audio else 0)
+        voice = _called(request.voice, take.request.voice)
+        facts = {**_told(take), "voice": voice, **self._money(take.yuan), **self._notes(take, *notes)}
+        return Answer(facts, sounds)
 
     async def _quote(self, wish: dict[str, Any]) -> Answer:
-        quote = await self._workshop.quote(_checked(Request(**wish)))
-        facts = quote.to_dict()
+        request = _checked(Request(**wish))
+        quote = await self._workshop.quote(request)
+        facts = {**quote.to_dict(), "voice": _called(request.voice, quote.voice)}
         facts |= {f"{kind}_yuan": self._workshop.price(kind) for kind in ("clone", "design")}
         return Answer(_known({**facts, **self._left(), **self._notes()}))
 
@@ -126,19 +130,22 @@ class Calls:
             raise OptionError("voices must name one voice or some.", remedy=f"Name {tools.MOST_PREVIEWS} at most.")
         previews: list[dict[str, Any]] = []
         sounds: list[Sound] = []
+        failures: list[LinereadError] = []
         for number, voice in enumerate(voices):
             await report(number, len(voices), f"{voice} speaks")
-            request = Request(wish["text"] or PREVIEW_TEXT, voice, wish["language_type"])
+            request = Request(wish["text"] or PREVIEW_TEXT, voice, wish["language_type"], format="mp3")
             try:
                 take = await self._workshop.speak(_checked(request), None, _unheard)
             except LinereadError as error:
-                if len(voices) == 1:
-                    raise
-                previews.append({"voice": voice, "error": self._workshop.explain(error)})
+                failures.append(error)
+                previews.append({"voice": voice, "error": " ".join(self._workshop.told(error)).strip(), **self._left()})
                 continue
-            found, notes = await _sounds(take, wanted=wish["audio"])
+            room = tools.MOST_AUDIO - sum(len(sound.data) for sound in sounds)
+            found, notes = await _sounds(take, room if wish["audio"] else 0)
             sounds += found
             previews.append({**_told(take), **self._money(take.yuan), **self._notes(take, *notes), "voice": voice})
+        if len(failures) == len(voices):  # no preview at all is no answer
+            raise failures[0]
         return Answer({"previews": previews}, tuple(sounds))
 
     async def _born(self, birth: Birth, wish: dict[str, Any]) -> Answer:
@@ -147,7 +154,7 @@ class Calls:
         facts: dict[str, Any] = dict(birth.facts)
         yuan: float | None = birth.yuan
         if birth.take is not None:
-            sounds, notes = await _sounds(birth.take, wanted=wish["audio"])
+            sounds, notes = await _sounds(birth.take, tools.MOST_AUDIO if wish["audio"] else 0)
             facts |= {**birth.take.places, "seconds": round(birth.take.seconds, 2)}
             yuan = None if birth.take.yuan is None else birth.yuan + birth.take.yuan
         told = self._notes(birth.take, *birth.notes, *notes)
@@ -178,17 +185,24 @@ def _checked(request: Request) -> Request:
 
 
 def _ticker(report: Report, wish: dict[str, Any]) -> Heard:
-    """What tells, a few times a second, how much of a text was spoken."""
-    total = len(wish.get("text") or "")
-    told = 0.0
+    """What tells, a few times a second, how many characters of a text were spoken.
+
+    Within a segment it goes by the time that the text will take. The protocol has each report be more than the last.
+    """
+    text = wish.get("text") or ""
+    expected = length.seconds(text, wish.get("rate") or 1.0)
+    told, at = 0.0, 0.0
 
     async def heard(chunk: Chunk, tally: Tally) -> None:
-        nonlocal told
+        nonlocal told, at
         now = time.monotonic()
-        if chunk.final or now - told >= _EVERY:
-            told = now
-            whole = total or chunk.span[1]  # a greeting has no text that was asked for
-            await report(whole if chunk.final else min(chunk.span[1], whole), whole, f"{tally.duration:.1f} s spoken")
+        start, end = chunk.span
+        whole = len(text) or end  # a greeting has no text that was asked for
+        guess = whole * tally.duration / expected if expected else 0.0
+        done = whole if chunk.final else round(max(start, min(guess, end - 1)), 1)
+        if done > told and (chunk.final or now - at >= _EVERY):
+            told, at = done, now
+            await report(done, whole, f"{tally.duration:.1f} s spoken")
 
     return heard
 
@@ -197,19 +211,25 @@ async def _unheard(chunk: Chunk, tally: Tally) -> None:
     """Take a chunk that nobody counts."""
 
 
-async def _sounds(take: Take, *, wanted: bool) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
-    """The sound of a take if it is wanted, or why it does not come."""
-    if not wanted:
+async def _sounds(take: Take, room: int) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
+    """The sound of a take, if the answer has room for so many bytes of it, or why it does not come."""
+    if not room:
         return (), ()
     data = await asyncio.to_thread(_read, take.path)
-    if len(data) > tools.MOST_AUDIO:
-        return (), (f"The sound is larger than {tools.MOST_AUDIO >> 20} MiB, so it is not in this answer.",)
+    if len(data) > room:
+        smaller = "" if take.request.format == "mp3" else "; mp3 is a sixth of wav"
+        return (), (f"The sound is too large for this answer: {tools.MOST_AUDIO // 1000} kB in all{smaller}.",)
     return (Sound(data, MEDIA_TYPES[take.request.format]),), ()
 
 
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read(tools.MOST_AUDIO + 1)
+
+
+def _called(asked: str, found: str) -> str:
+    """What the agent calls the voice that spoke: a name of its own stays, Qwen's are spelt right."""
+    return found if catalogue.knows(found) else asked
 
 
 def _told(take: Take) -> dict[str, Any]:

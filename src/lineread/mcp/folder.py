@@ -15,10 +15,9 @@ from lineread.errors import OptionError, shortened
 #: Most characters of a name.
 _LONGEST: Final = 200
 #: Characters that have a meaning of their own on some system.
-_RESERVED: Final = frozenset('<>:"|?*\\')
+_RESERVED: Final = frozenset('<>:"|?*\\$')
 #: Devices of Windows, whatever the suffix.
 _DEVICES: Final = frozenset({"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(10))})
-_HOW: Final = "Give a name within the output folder, such as scene1/line3.mp3."
 
 
 class Folder:
@@ -38,20 +37,26 @@ class Folder:
         """The path of a file of that name; a suffix is added where it has none.
 
         Args:
-            name: What the agent calls it.
+            name: What the agent calls it: a path from the folder on, or from the file system's root.
             form: The file's format.
 
         Raises:
             OptionError: The name leads out of the folder, or is none, or contradicts the format.
         """
-        parts = _parts(name)
+        parts = _parts(name.removeprefix(os.path.join(self.root, "")))
+        if parts is None:
+            raise self._refused(name)
         suffix = os.path.splitext(parts[-1])[1]
         if suffix and suffix_format(parts[-1]) != form:
             raise OptionError(f"A file called so is no {form}.", remedy="Change its suffix, or the format.")
         path = os.path.join(self.root, *parts) + ("" if suffix else f".{form}")
         if not within(path, self.root):
-            raise _refused(name)
+            raise self._refused(name)
         return path
+
+    def _refused(self, name: str) -> OptionError:
+        how = f"Give a name within {self.root}, such as scene1/line3.mp3."
+        return OptionError(f"{shortened(name)!r} is no name for a file here.", remedy=how, code="bad_file_name")
 
 
 def within(path: str, root: str) -> bool:
@@ -62,19 +67,15 @@ def within(path: str, root: str) -> bool:
         return False
 
 
-def _parts(name: str) -> list[str]:
-    """The parts of a name that any system can have, and that lead only downwards."""
+def _parts(name: str) -> list[str] | None:
+    """The parts of a name that any system can have, and that lead only downwards; None if it is none."""
     parts = name.split("/")
     if len(name) > _LONGEST or not name.isprintable() or _RESERVED & set(name) or not all(map(_is_plain, parts)):
-        raise _refused(name)
+        return None
     return parts
 
 
 def _is_plain(part: str) -> bool:
     """Whether it names something that is seen in a listing, on any system."""
     stem = part.partition(".")[0].strip().lower()
-    return bool(part) and part[0] not in ".-" and part == part.strip() and part[-1] != "." and stem not in _DEVICES
-
-
-def _refused(name: str) -> OptionError:
-    return OptionError(f"{shortened(name)!r} is no name for a file here.", remedy=_HOW, code="bad_file_name")
+    return bool(part) and part[0] not in ".-~" and part == part.strip() and part[-1] != "." and stem not in _DEVICES

@@ -11,7 +11,7 @@ import asyncio
 import os
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineread import sinks
 from lineread.errors import NoAudio, OptionError
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from lineread.quote import Quote
     from lineread.speech import Chunk, Request
     from lineread.voices.making import Made
+
+
+#: Most characters of a path: no system has longer ones, and the way to one is gone step by step.
+_LONGEST_PATH: Final = 4096
+_AS_DATA: Final = "A recording itself is sent as a data: URI: data:audio/wav;base64, and then its Base64."
 
 
 class Machine(Workshop):
@@ -129,10 +134,12 @@ class Machine(Workshop):
         """
         if is_data(source):
             return source
+        if len(source) > _LONGEST_PATH:
+            raise OptionError("That is too long for a path.", remedy=_AS_DATA, code="sample_not_sent")
         if "://" in source or source.lower().startswith("file:"):
             raise OptionError(
                 "A recording is not fetched from an address here.",
-                remedy="Save it as a file and name that, or send it as a data: URI.",
+                remedy=f"Save it as a file and name that. {_AS_DATA}",
                 code="sample_not_fetched",
             )
         path = os.path.abspath(os.path.expanduser(source))

@@ -1,7 +1,7 @@
 """The calls as the Model Context Protocol has them.
 
 Owns the way from its messages to a call and back: lists of tools, answers with their sound, progress, errors. What runs
-it, over a pipe or over HTTP, is elsewhere. The only module that imports ``mcp``.
+it, over a pipe or over HTTP, is elsewhere.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def server(workshop_of: Callable[[Context], Workshop], tools: tuple[Tool, ...]) 
         try:
             return _answered(await _once(Calls(workshop).call(params.name, params.arguments or {}, report)))
         except LinereadError as error:
-            return _failed(error, workshop.explain(error))
+            return _failed(error, *workshop.told(error))
         except Exception as error:  # noqa: BLE001 - it must not end the other calls
             return _broken(error)
 
@@ -116,11 +116,11 @@ def _broken(error: Exception) -> types.CallToolResult:
     frames = "".join(traceback.format_tb(error.__traceback__))
     print(f"lineread: a bug: {type(error).__name__}\n{frames}", file=sys.stderr)  # noqa: T201 - it is the log
     bug = LinereadError("lineread has a bug.", remedy="Its log, on standard error, says more.", code="bug")
-    return _failed(bug, str(bug))
+    return _failed(bug, bug.message, bug.remedy)
 
 
-def _failed(error: LinereadError, said: str) -> types.CallToolResult:
+def _failed(error: LinereadError, message: str, remedy: str) -> types.CallToolResult:
     """An error as the tool's answer: a line to read, and the facts for programs."""
-    return types.CallToolResult(
-        content=[types.TextContent(text=said)], _meta={"lineread/error": error.to_dict()}, is_error=True
-    )
+    facts = {**error.to_dict(), "message": message, "remedy": remedy}
+    said = types.TextContent(text=f"{message} {remedy}".strip())
+    return types.CallToolResult(content=[said], _meta={"lineread/error": facts}, is_error=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lineread import catalogue
 from lineread.errors import MalformedRequest, shortened
-from lineread.fields import GENERATE, REQUIRED, VOICE_CLONE, VOICE_DESIGN, Field, json_schema
+from lineread.fields import GENERATE, VOICE_CLONE, VOICE_DESIGN, Field, json_schema
 from lineread.wire import body
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ VOICE: Final = "Cherry"
 LONGEST_TEXT: Final = 100_000
 #: Most voices of one preview.
 MOST_PREVIEWS: Final = 10
-#: Most bytes of sound in one answer.
-MOST_AUDIO: Final = 4 << 20
+#: Most bytes of sound in one answer. The protocol's own clients take no event of more than 1 MiB, which holds it in
+#: Base64; it is 14 seconds of wav, or a minute and a half of mp3.
+MOST_AUDIO: Final = 700_000
 
 
 class Tool(NamedTuple):
@@ -73,7 +74,7 @@ def _fact(name: str, kind: str, meaning: str) -> Field:
     return Field(name, kind, meaning, None)
 
 
-AUDIO: Final = _flag("audio", "Also answer with the sound itself, up to 4 MiB.")
+AUDIO: Final = _flag("audio", "Also answer with the sound itself, up to 14 seconds of wav or 80 of mp3.")
 #: An argument of the user's own agents.
 FILE: Final = Field(
     "file",
@@ -117,7 +118,7 @@ _SOUND: Final = (
     _fact("cached", "boolean", "All of it was spoken before, and cost nothing."),
     _fact("engine", "string", "Who spoke: the cloud (dashscope) or one of this machine's engines."),
     _fact("model", "string", "The model that spoke."),
-    _fact("voice", "string", "The voice that was asked for."),
+    _fact("voice", "string", "The voice that was asked for: its name, or the id that was given."),
     _fact("stand_in", "string", "What spoke in its place; left out where it spoke itself."),
 )
 _NOTES: Final = _fact("notes", "array", "What else there is to know, such as that another engine had to speak.")
@@ -179,7 +180,8 @@ QUOTE: Final = Tool(
 LIST_VOICES: Final = Tool(
     "list_voices",
     "List voices",
-    "List the voices that can speak: Qwen's and your own, with gender, age and description. Use it to cast a voice.",
+    "List the voices that can speak: Qwen's and your own, with gender, age and description. Use it to cast a voice. "
+    "Qwen's voices speak every language.",
     (
         Field("gender", "string", "Only these.", None, choices=("female", "male")),
         Field("age", "string", "Only these.", None, choices=("child", "young", "middle", "old")),
@@ -193,8 +195,8 @@ LIST_VOICES: Final = Tool(
 PREVIEW: Final = Tool(
     "preview_voices",
     "Preview voices",
-    f"Have up to {MOST_PREVIEWS} voices say one short line each, to choose among them. Each line is kept, so hearing "
-    "it again costs nothing.",
+    f"Have up to {MOST_PREVIEWS} voices say one short line each, as mp3, to choose among them. Each line is kept, so "
+    "hearing it again costs nothing.",
     (
         Field("voices", "array", f"One to {MOST_PREVIEWS} voices.", example=["Cherry", "Ethan"]),
         _TEXT._replace(default=None, meaning="What they shall say; a greeting if left out."),
@@ -217,14 +219,15 @@ _MADE: Final = json_schema(
         _NOTES,
     )
 )
+_SAMPLE: Final = VOICE_CLONE.field("voice_sample")
 CLONE: Final = Tool(
     "clone_voice",
     "Clone a voice",
     "Make a voice from a recording of somebody's speech: ten to twenty seconds of one person, clear. Only with that "
     "person's consent, which is kept with the voice: ask the user for it, never make it up.",
     (
-        VOICE_CLONE.field("voice_sample"),
-        VOICE_CLONE.field("consent")._replace(default=REQUIRED),
+        _SAMPLE._replace(meaning="The recording itself, as a data: URI: data:audio/wav;base64,UklGR..."),
+        VOICE_CLONE.field("consent"),
         VOICE_CLONE.field("voice_name"),
         VOICE_CLONE.field("text"),
         VOICE_CLONE.field("transcript"),
@@ -254,11 +257,17 @@ TOOLS: Final = (SPEAK, QUOTE, LIST_VOICES, PREVIEW, CLONE, DESIGN)
 #: What the user's own agents can say besides.
 _AT_HOME: Final = {
     SPEAK.name: (FILE,),
-    CLONE.name: (VOICE_CLONE.field("realtime"),),
+    CLONE.name: (
+        _SAMPLE._replace(
+            meaning="A file's path, or the recording itself as a data: URI: data:audio/wav;base64,UklGR..."
+        ),
+        VOICE_CLONE.field("realtime"),
+    ),
     DESIGN.name: (VOICE_DESIGN.field("realtime"),),
 }
 
 
 def at_home(tool: Tool) -> Tool:
     """A tool as the user's own agents have it: they name files, and their voices are in the user's book."""
-    return tool._replace(arguments=(*tool.arguments, *_AT_HOME.get(tool.name, ())))
+    fields = {field.name: field for field in (*tool.arguments, *_AT_HOME.get(tool.name, ()))}
+    return tool._replace(arguments=tuple(fields.values()))

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
     Heard = Callable[[Chunk, Tally], Awaitable[None]]
 
 
+_KEY: Final = "The user can set DASHSCOPE_API_KEY where this server is started."
 #: What an agent can do about an error: it has tools where others have a command line.
 REMEDIES: Final = {
     "unknown_voice": "list_voices lists all.",
     "unknown_model": "Leave the model out, or use qwen3-tts-flash or qwen3-tts-instruct-flash.",
+    "key_missing": _KEY,
+    "unauthorized": _KEY,
+    "voice_name_taken": "Choose another voice_name.",
+    "sample_not_found": "Give the path of a WAV, MP3 or M4A file, or the recording itself as a data: URI.",
     "consent_missing": "Ask the user who agreed to what, and when, and say so in consent.",
 }
 
@@ -142,9 +147,9 @@ class Workshop(ABC):
             LinereadError: It cannot be done as asked, or failed.
         """
 
-    def explain(self, error: LinereadError) -> str:
-        """An error in a line, with what an agent can do about it."""
-        return f"{error.message} {advice.remedy(error, REMEDIES)}".strip()
+    def told(self, error: LinereadError) -> tuple[str, str]:
+        """What is said of an error: what is wrong, and what an agent can do about it."""
+        return error.message, advice.remedy(error, REMEDIES)
 
     def notices(self) -> list[str]:
         """What came up since the last call and the agent should know."""

@@ -547,7 +547,13 @@ def _same(known: OwnVoice | None, asked: OwnVoice) -> OwnVoice | None:
         return None
     if (known.kind, known.sample_sha256, known.prompt) != (asked.kind, asked.sample_sha256, asked.prompt):
         return None
-    return replace(known, extend=known.extend or asked.extend, consent=asked.consent or known.consent)
+    return replace(known, extend=known.extend or asked.extend, consent=_both(known.consent, asked.consent))
+
+
+def _both(known: str, more: str) -> str:
+    """A note of consent and what is said now; what was noted once is never lost."""
+    both = known if more in known else f"{known}\n{more}"
+    return both if len(both) <= LONGEST_CONSENT else known
 
 
 def _taken(known: OwnVoice, remedy: str) -> OptionError:

@@ -88,7 +88,7 @@ def value(field: Field, raw: object, place: str = "") -> Any:  # noqa: ANN401 - 
             raise FieldError(place, "missing_required_parameter", _sought(field))
         return field.default
     if not _KINDS[field.kind](raw):
-        raise FieldError(place, "invalid_type", f"It must be of the type {field.kind}.")
+        raise FieldError(place, "invalid_type", f"It must be of the type {_NAMES.get(field.kind, field.kind)}.")
     if isinstance(raw, str):
         _check_string(field, raw, place)
     if field.choices and raw not in field.choices:
@@ -149,7 +149,7 @@ def _check_string(field: Field, raw: str, place: str) -> None:
         remedy = "It holds half a character (a lone surrogate): decode it from the right encoding."
         raise FieldError(place, "invalid_value", remedy) from None
     if field.required and not raw.strip():
-        raise FieldError(place, "invalid_value", "It is empty.")
+        raise FieldError(place, "invalid_value", _sought(field), f"{place} is empty.")
 
 
 def _within(field: Field, number: float) -> bool:
@@ -160,6 +160,8 @@ def _is_number(raw: object) -> bool:
     return isinstance(raw, int | float) and not isinstance(raw, bool)
 
 
+#: What people call a kind, where its own name does not say all.
+_NAMES: Final = {"array": "array, of strings"}
 _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     "string": lambda raw: isinstance(raw, str),
     "array": lambda raw: isinstance(raw, list) and all(isinstance(item, str) for item in raw),

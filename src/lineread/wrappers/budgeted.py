@@ -53,7 +53,7 @@ class Budgeted(Wrapper):
         tariff = self.inner.tariff(segment.request)
         characters = billed_characters(segment.text)
         cost = _NOTHING if tariff is None else tariff.cost(characters)
-        hold = self._purse.hold(cost)
+        hold = (segment.share or self._purse).hold(cost)
         try:
             async with aclosing(self.inner.stream(segment)) as chunks:
                 async for chunk in chunks:

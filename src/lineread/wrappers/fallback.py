@@ -83,7 +83,10 @@ class Fallback(Wrapper):
         resolved = self.backup.resolve(words)
         limits = self.backup.limits(resolved)
         pieces = text.split(resolved.text, limits.characters, by_sentence=limits.by_sentence, first=limits.first)
-        parts = [Segment(resolved, index, piece.start, piece.end, piece.pause) for index, piece in enumerate(pieces)]
+        parts = [
+            Segment(resolved, index, piece.start, piece.end, piece.pause, share=segment.share)
+            for index, piece in enumerate(pieces)
+        ]
         joiner = Joiner(resolved.rate)
         said: list[Facts] = []
         for part, following in pairwise([*parts, None]):

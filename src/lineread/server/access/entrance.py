@@ -5,7 +5,8 @@ Owns five checks, in this order:
     Host          URLs are made from it, so it has to be one. Without keys it has to name this machine: a web page whose
                   own name was made to lead here (DNS rebinding) still shows that name.
     Origin        Of WebSockets, where there are no keys: any web page can open one, and read it, CORS or not. A page of
-                  another origin has to be allowed by CORS. SDKs show the server's own origin, or none.
+                  another origin has to be allowed by CORS. SDKs show the server's own origin, or none. Of calls of
+                  agents' tools as well, since their protocol asks for it.
     CORS          Off unless asked for. A preflight is answered here and goes no further.
     key           ``Authorization: Bearer``, in both dialects.
     Content-Type  Bodies are JSON and say so. A browser sends that to another origin only after a preflight, so without
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 #: First parts of the routes that need no key: files, whose URLs are signed, and what tells nothing of anybody's calls.
 OPEN: Final = ("", PLACE.strip("/"), "healthz", "readyz", "docs", "openapi.json")
+#: Where agents call tools.
+TOOLS: Final = "/mcp"
 _METHODS: Final = "GET, HEAD, POST"
 #: What pages may read of an answer's head, beyond what they always may.
 _EXPOSED: Final = "Content-Range, Retry-After, X-Request-Id"
@@ -129,12 +132,13 @@ class Entrance:
 
     def _check_origin(self, http: web.Request) -> None:
         origin = http.headers.get(hdrs.ORIGIN)
-        if origin is None or self._keys.configured or hdrs.UPGRADE not in http.headers:
+        watched = hdrs.UPGRADE in http.headers or http.path == TOOLS
+        if origin is None or self._keys.configured or not watched:
             return  # a page cannot show a key with a WebSocket
         if self._origins & {"*", origin} or self._is_own(origin, http):
             return
         raise NotAllowed(
-            "This server has no keys, so it takes no session from a web page of another origin.",
+            "This server has no keys, so it takes nothing from a web page of another origin here.",
             remedy="Whoever runs it can start it with --cors and that origin, if the page can be trusted.",
         )
 

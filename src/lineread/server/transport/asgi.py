@@ -45,6 +45,11 @@ class Exchange:
         self._over = asyncio.Event()
         self._response: web.StreamResponse | None = None
 
+    @property
+    def begun(self) -> web.StreamResponse | None:
+        """The answer, as far as it has come; None before its head has."""
+        return self._response
+
     def leave(self) -> None:
         """Tell the application that nobody listens any more."""
         self._over.set()

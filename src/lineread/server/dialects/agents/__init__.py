@@ -8,13 +8,16 @@ came with that one, whoever opened the session.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import hdrs, web
 
-from lineread.errors import Leaving
+from lineread.errors import Leaving, LimitReached
 from lineread.mcp.tools import TOOLS
+from lineread.server.access import entrance
 from lineread.server.dialects.agents.hosted import Hosted
 from lineread.server.sight.visit import visit_of
 from lineread.server.transport import asgi
@@ -28,11 +31,15 @@ if TYPE_CHECKING:
     from lineread.server.desk import Desk
     from lineread.server.enrolling import Enrolling
 
-PREFIX: Final = "/mcp"
+PREFIX: Final = entrance.TOOLS
 #: Names of the routes whose bodies may bring a recording.
 UPLOADS: Final = ("mcp",)
 #: Sessions of the protocol's older revisions that are kept, and seconds that one may lie idle.
 _MOST_SESSIONS, _IDLE = 1000, 1800.0
+#: How many of them one key may have.
+_MOST_EACH: Final = 100
+_SESSION: Final = "Mcp-Session-Id"
+_OPENING: Final = b'"initialize"'
 #: Where a scope has the request that it stands for.
 _HTTP: Final = "lineread.http"
 
@@ -49,6 +56,7 @@ class Agents:
         self._desk = desk
         self._enrolling = enrolling
         self._listening: set[asgi.Exchange] = set()
+        self._open: dict[str, dict[str, float]] = {}
         self._manager: StreamableHTTPSessionManager | None = None
 
     def routes(self) -> list[web.RouteDef]:
@@ -98,13 +106,43 @@ class Agents:
         if self._desk.closing:
             raise Leaving("This server is about to stop.", remedy="Try again when it is back.", retryable=True)
         assert self._manager is not None  # the application has begun
-        exchange = asgi.Exchange(http, **{_HTTP: http}, **_user(visit_of(http).caller))
+        caller = visit_of(http).caller
+        if caller and _SESSION not in http.headers and _OPENING in await http.read():
+            self._check_room(caller)
+        exchange = asgi.Exchange(http, **{_HTTP: http}, **_user(caller))
         if http.method == hdrs.METH_GET:
             self._listening.add(exchange)
         try:
             return await exchange.answer(self._manager.handle_request)
         finally:
             self._listening.discard(exchange)
+            self._note(caller, http, exchange.begun)
+
+    def _check_room(self, caller: str) -> None:
+        """Refuse a key more sessions than others could do without.
+
+        Raises:
+            LimitReached: It has as many as it may.
+        """
+        idle = time.monotonic() - _IDLE
+        self._open[caller] = {each: used for each, used in self._open.get(caller, {}).items() if used > idle}
+        if len(self._open[caller]) >= _MOST_EACH:
+            raise LimitReached(
+                f"This key has {_MOST_EACH} sessions of agents open.",
+                remedy="End those that are done (DELETE), or wait: one that lies idle ends after half an hour.",
+                retryable=True,
+                retry_after=60.0,
+            )
+
+    def _note(self, caller: str, http: web.Request, answer: web.StreamResponse | None) -> None:
+        """Note which session of a key was opened, used or ended."""
+        session = (None if answer is None else answer.headers.get(_SESSION)) or http.headers.get(_SESSION)
+        if not caller or session is None or answer is None:
+            return
+        if http.method == hdrs.METH_DELETE or answer.status == HTTPStatus.NOT_FOUND:
+            self._open.get(caller, {}).pop(session, None)
+        else:
+            self._open.setdefault(caller, {})[session] = time.monotonic()
 
     def _workshop(self, context: ServerRequestContext[Any, Any]) -> Hosted:
         """The workshop for whoever sent a request."""

@@ -60,10 +60,10 @@ class Hosted(Workshop):
         enroller = self._desk.client.engine().enroller()
         return None if enroller is None else enroller.price(kind)
 
-    def explain(self, error: LinereadError) -> str:
+    def told(self, error: LinereadError) -> tuple[str, str]:
         """As any workshop; what is the server's own affair is told as that."""
         affair = advice.SERVER.get(error.code)
-        return affair or f"{error.message} {advice.remedy(error, advice.CLIENT | REMEDIES)}".strip()
+        return (affair, "") if affair else (error.message, advice.remedy(error, advice.CLIENT | REMEDIES))
 
     async def quote(self, request: Request) -> Quote:
         """As any workshop, for what the key may ask for."""
