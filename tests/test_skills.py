@@ -114,4 +114,5 @@ def test_the_wheel_brings_them(tmp_path: Path) -> None:
 
 
 def _content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+    files = (path for path in folder.rglob("*.*") if path.name != ".installed.json")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

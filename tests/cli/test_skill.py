@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from lineread.cli import main
+from lineread.cli import main, skill
 
 SOURCE = Path(__file__).parent.parent.parent / "skills"
 NAME = "alicloud-ai-audio-tts"
@@ -16,7 +17,8 @@ Said = pytest.CaptureFixture[str]
 
 
 def _content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".installed.json")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_all_are_installed_and_again(capsys: Said) -> None:
@@ -43,17 +45,35 @@ def test_some_go_elsewhere(capsys: Said, tmp_path: Path) -> None:
 
 
 def test_what_was_changed_stays_unless_forced(capsys: Said) -> None:
-    """A skill that differs is told with the files that do, and nothing at all is installed; --force replaces it."""
+    """A skill that was changed is told with the files that were, and nothing is installed; --force replaces them, and
+    files of the user's own stay.
+    """
     assert main(["skill", "install", NAME, "--to", "agents"]) == 0
     Path("agents", NAME, "notes.md").write_text("Mine.", encoding="utf-8")
     Path("agents", NAME, "SKILL.md").write_text("Mine.", encoding="utf-8")
     assert main(["skill", "install", "--to", "agents"]) == 6
-    assert f"{NAME} differs from this release's: SKILL.md, notes.md. Replace it with --force" in capsys.readouterr().err
+    assert f"{NAME} was changed: SKILL.md. Replace it with --force" in capsys.readouterr().err
     assert os.listdir("agents") == [NAME]
     assert main(["skill", "install", NAME, "--to", "agents", "--force"]) == 0
     assert "replaced" in capsys.readouterr().out
-    assert _content(Path("agents", NAME)) == _content(SOURCE / NAME)
+    assert _content(Path("agents", NAME)) == {**_content(SOURCE / NAME), "notes.md": b"Mine."}
     assert os.listdir("agents") == [NAME]
+
+
+def test_an_older_release_is_replaced_by_itself(capsys: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What nobody changed since it was installed is brought up to date, and what the release has no more goes."""
+    older = tmp_path / "older"
+    shutil.copytree(SOURCE, older)
+    (older / NAME / "SKILL.md").write_text("Older.", encoding="utf-8")
+    (older / NAME / "references" / "dropped.md").write_text("Older.", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(skill, "_HOMES", (str(older),))
+        assert main(["skill", "install", NAME, "--to", "agents"]) == 0
+    assert main(["skill", "install", NAME, "--to", "agents"]) == 0
+    assert "replaced" in capsys.readouterr().out
+    assert _content(Path("agents", NAME)) == _content(SOURCE / NAME)
+    assert main(["skill", "install", NAME, "--to", "agents"]) == 0
+    assert "unchanged" in capsys.readouterr().out
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

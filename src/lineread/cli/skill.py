@@ -6,12 +6,14 @@
   lineread skill list                             what there is, and for what
 
 A skill is a folder in the Agent Skills format: SKILL.md says when to use lineread and how, references/ has each field.
-It is replaced whole or not at all; one that was changed, or is of another release, only with --force.
+It is replaced whole or not at all: an older release's by itself, one that was changed only with --force. Files of your
+own in it stay.
 --json prints one array of objects: name, path, state (installed, replaced, unchanged); with list: name, description.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -34,6 +36,8 @@ _DEFAULT: Final = os.path.join("~", ".agents", "skills")
 _DESCRIPTION: Final = "description: "
 #: Most bytes of a file that are compared; ours have a few thousand.
 _LARGEST: Final = 1 << 20
+#: Lies with an installed skill, and says what was put there.
+_RECEIPT: Final = ".installed.json"
 #: What an editor or a file manager may have left in the repository.
 _UNWANTED: Final = shutil.ignore_patterns(".*")
 
@@ -46,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     install = actions.add_parser("install", help=what, description=f"{what[0].upper()}{what[1:]}.")
     install.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all)")
     install.add_argument("--to", metavar="DIR", default=_DEFAULT, help=f"the agents' folder (default: {_DEFAULT})")
-    install.add_argument("--force", action="store_true", help="replace what was changed there")
+    install.add_argument("--force", action="store_true", help="replace what was changed there, too")
     listing = actions.add_parser("list", help="list the skills", description="List the skills.")
     for part in (install, listing):
         part.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -72,6 +76,8 @@ def _install(home: str, arguments: argparse.Namespace) -> int:
     for name in arguments.names:
         if name not in known:
             raise door.unknown("skill", name, known, "`lineread skill list` lists all.")
+    if not arguments.to:
+        raise door.UsageError("--to names no folder.", remedy=f"Leave it out for {_DEFAULT}.")
     folder = os.path.abspath(os.path.expanduser(arguments.to))
     skills = [
         _Skill(name, os.path.join(home, name), os.path.join(folder, name))
@@ -80,9 +86,9 @@ def _install(home: str, arguments: argparse.Namespace) -> int:
     with _told(folder):
         states = {skill.name: skill.state() for skill in skills}
         for skill in skills:
-            if states[skill.name] == "replaced" and not arguments.force:
+            if not arguments.force and (changed := skill.changed()):
                 raise OutputError(
-                    f"{skill.place} differs from this release's: {', '.join(skill.differing())}.",
+                    f"{skill.place} was changed: {', '.join(changed)}.",
                     remedy="Replace it with --force, or name another folder with --to. Nothing was installed.",
                 )
         for skill in skills:
@@ -110,20 +116,47 @@ class _Skill(NamedTuple):
         """What installing it means; what is done is called the same."""
         if not os.path.lexists(self.place):
             return "installed"
-        return "replaced" if self.differing() else "unchanged"
+        return "replaced" if os.path.islink(self.place) or self._stale() else "unchanged"
 
-    def differing(self) -> list[str]:
-        """The files that are there and should not be, or the other way round, or that are not the same."""
+    def changed(self) -> list[str]:
+        """The files there that are neither this release's nor as an older one put them there."""
+        if os.path.islink(self.place):
+            return ["it is a link"]
+        theirs, receipt = _files(self.place), self._receipt()
+        return sorted(name for name in self._stale() if name in theirs and _mark(theirs[name]) != receipt.get(name))
+
+    def _stale(self) -> set[str]:
+        """The files that are to be put there, or that an older release left there."""
         ours, theirs = _files(self.source), _files(self.place)
-        return sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+        changed = {name for name in ours if ours[name] != theirs.get(name)}
+        return changed | {name for name in self._receipt() if name in theirs and name not in ours}
+
+    def _receipt(self) -> dict[str, str]:
+        """What was put there, with the marks that it had."""
+        try:
+            with open(os.path.join(self.place, _RECEIPT), "rb") as file:
+                found = json.loads(file.read(_LARGEST))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def put(self) -> None:
-        """Put it there, whole or not at all. A link in its place goes; what it leads to stays as it is."""
+        """Put it there, whole or not at all. A link in its place goes; what it leads to stays as it is.
+
+        Files of the user's own are taken along.
+        """
         folder = os.path.dirname(self.place)
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=folder, ignore_cleanup_errors=True) as beside:
             new, old = os.path.join(beside, "new"), os.path.join(beside, "old")
             shutil.copytree(self.source, new, ignore=_UNWANTED)
+            ours = _files(self.source)
+            with open(os.path.join(new, _RECEIPT), "w", encoding="utf-8") as file:
+                json.dump({name: _mark(content) for name, content in ours.items()}, file, indent=1)
+            if not os.path.islink(self.place):
+                for name in {*_files(self.place)} - {*ours} - {*self._receipt()}:
+                    os.makedirs(os.path.dirname(os.path.join(new, name)), exist_ok=True)
+                    shutil.copy2(os.path.join(self.place, name), os.path.join(new, name), follow_symlinks=False)
             try:
                 if os.path.lexists(self.place):
                     os.rename(self.place, old)
@@ -143,6 +176,10 @@ def _files(folder: str) -> dict[str, bytes]:
                 path = os.path.join(place, name)
                 found[os.path.relpath(path, folder)] = _content(path)
     return found
+
+
+def _mark(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _content(path: str) -> bytes:

@@ -82,7 +82,7 @@ def run_show(arguments: argparse.Namespace) -> int:
         print(json.dumps(record, ensure_ascii=False, indent=1))
         return 0
     ids = record.pop("ids", ())
-    facts = [(key, value) for key, value in record.items()]
+    facts = [(key, value) for key, value in record.items() if key != "id" or value != record.get("name")]
     for number, made in enumerate(ids, 1):
         facts += [(f"{number}. {key}", value) for key, value in made.items()]
     rows: list[tuple[str, str]] = []
