@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lineread import sinks
 from lineread.cli import options
 from lineread.client import OUTPUT_PLACE, Client
-from lineread.errors import ConfigError
+from lineread.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     notices: list[str] = []
     client = Client(**options.settings(arguments), notice=notices.append)
     folder = Folder(arguments.output or os.path.join(client.settings.output_dir, OUTPUT_PLACE))
+    if os.path.lexists(folder.root) and not os.path.isdir(folder.root):
+        raise OutputError(f"{folder.root} is no directory.", remedy="Name one with --output.")
     sinks.check(os.path.join(folder.root, "line.wav"))
     if sys.stdin.isatty():
         print("lineread: an agent's program talks to this, not a person; Ctrl-D ends it.", file=sys.stderr)
