@@ -185,6 +185,13 @@ def test_what_is_stored_costs_nothing(tmp_path: Path) -> None:
     assert not poor.purse.taken
 
 
+@pytest.mark.parametrize("price", [None, 0.8])
+def test_nothing_said_costs_nothing(price: float | None) -> None:
+    """No characters have a known price, also of a model whose tokens nobody can count before."""
+    assert Tariff(price).cost(0) == Cost(0)
+    Purse(Budget.parse("0yuan")).hold(Tariff(price).cost(0))
+
+
 async def test_a_model_that_bills_tokens_needs_a_budget_of_characters() -> None:
     """What nobody knows before cannot be held to a number of yuan; it can be to one of characters."""
     engine = Paid()

@@ -56,8 +56,10 @@ class Tariff:
     price: float | None
 
     def cost(self, characters: int) -> Cost:
-        """What some billed characters cost."""
-        return Cost(characters, None if self.price is None else Decimal(str(self.price)) * characters / PRICED)
+        """What some billed characters cost. None of them cost nothing, whatever is billed."""
+        if self.price is None and characters:
+            return Cost(characters, None)
+        return Cost(characters, Decimal(str(self.price or 0)) * characters / PRICED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,12 +249,12 @@ class Client:
             self.purse.check(job.quote().cost)
         return job
 
-    def quote(self, request: Request) -> Quote:
-        """What a request will cost, and how long it will be. Nothing is sent, loaded or made.
+    def found(self, request: Request) -> Request:
+        """As :meth:`named`, of what there is: nothing is made for it.
 
         Raises:
-            RequestError: What is asked cannot be done; or its voice has to be made first.
-            ConfigError: The engine cannot work as it is set up.
+            VoiceError: It is a voice of the book, and this engine or model cannot speak it; or it has to be made first.
+            ConfigError: The engine or the voice book cannot work as it is set up.
         """
         voice = self.casting.find(request.voice, self.engine(), model=request.model, realtime=False)
         if voice is None:
@@ -263,7 +263,19 @@ class Client:
                 remedy=f"Make it first: lineread voices extend {request.voice}.",
                 code="voice_not_made",
             )
-        return self._planned(replace(request, voice=voice)).quote()
+        return request if voice is request.voice else replace(request, voice=voice)
+
+    def quote(self, request: Request) -> Quote:
+        """What a request will cost, and how long it will be. Nothing is sent or loaded.
+
+        Args:
+            request: As for :meth:`prepare`; names of the voice book are :meth:`found` before.
+
+        Raises:
+            RequestError: What is asked cannot be done.
+            ConfigError: The engine cannot work as it is set up.
+        """
+        return self._planned(request).quote()
 
     def live(self, request: LiveRequest) -> Live:
         """A session in which text streams in while speech streams out. Nothing is sent before it is opened.

@@ -498,7 +498,7 @@ def _sync_first_words(
         return new.NewVoice(made, None)
     if stream:
         return new.NewVoiceStream(made, client.generate(request, stream=True))
-    with new.though_made(made):
+    with new.though_made(made.voice.name):
         job = client.prepare(client.named(request))
         return new.NewVoice(made, new.previewed(made, job) or client.generate(request))
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import httpx2
 import jsonschema_rs
 import mcp_types as types
 import soundfile
 from mcp import Client as Official
 from mcp import StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
 from lineread.client import Client
 from lineread.engines.base import Engine
@@ -126,5 +128,17 @@ async def agent(
             target = f"{server.url}/mcp"
         client = await stack.enter_async_context(Official(target, mode=revision or "auto", read_timeout_seconds=60))
         found = Agent(client, home, transport == "http")
+        await found.look()
+        yield found
+
+
+@asynccontextmanager
+async def keyed(url: str, key: str) -> AsyncIterator[Agent]:
+    """An agent that shows a key to a server that is there."""
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http,
+        Official(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
+    ):
+        found = Agent(client, Path(), hosted=True)
         await found.look()
         yield found

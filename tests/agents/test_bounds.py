@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -14,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client as Official
-from mcp.client.streamable_http import streamable_http_client
 
-from agents.agent import WAYS, Agent, agent
+from agents.agent import WAYS, agent, keyed
+from lineread.audio.codec import suffix_format
 from lineread.client import Client
 from lineread.engines.fake import Act, Fake
 from lineread.errors import OptionError
@@ -72,36 +71,58 @@ async def test_long_texts_at_once_do_not_starve_each_other(way: str, tmp_path: P
 
 
 async def test_one_key_leaves_room_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that opens sessions and ends none is told to wait; another comes in; ended ones count no more."""
+    """A key that opens sessions, one by one or many at once and however its messages are spelt, is told to wait;
+    another comes in; what is refused, ended or another's counts for nobody.
+    """
     monkeypatch.setattr(agents, "_MOST_EACH", 3)
     path, keys = key_file(tmp_path)
     client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "many", "version": "1"}}
-    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}
-    accepts = {"Accept": "application/json, text/event-stream"}
+    hello = json.dumps({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client})
+    spelt = hello.replace("initialize", "initi\\u0061lize")
+    accepts = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     speaker = Client(engine="fake", cache=False)
     async with live(tmp_path, client=speaker, mcp=True, key_file=str(path)) as server, httpx2.AsyncClient() as http:
 
-        async def opened(name: str) -> tuple[int, dict[str, str]]:
+        async def opened(name: str, message: str = hello, **more: str) -> tuple[int, dict[str, str]]:
             key = {"Authorization": f"Bearer {keys[name]}"}
-            answer = await http.post(f"{server.url}/mcp", json=hello, headers=key | accepts)
+            answer = await http.post(f"{server.url}/mcp", content=message, headers=key | accepts | more)
             return answer.status_code, key | {"Mcp-Session-Id": answer.headers.get("Mcp-Session-Id", "")}
 
-        sessions = [await opened("alice") for _ in range(4)]
-        assert [status for status, _ in sessions] == [200, 200, 200, 429]
+        assert [(await opened("alice", "{}"))[0] for _ in range(5)] == [400] * 5
+        sessions = await asyncio.gather(*(opened("alice", spelt) for _ in range(6)))
+        assert sorted(status for status, _ in sessions) == [200] * 3 + [429] * 3
+        whole = [headers for status, headers in sessions if status == 200]
+        for name in (whole[0]["Mcp-Session-Id"], *(f"made-up-{i}" for i in range(5))):
+            assert (await opened("bob", **{"Mcp-Session-Id": name}))[0] == 404
         assert (await opened("bob"))[0] == 200
-        assert (await http.delete(f"{server.url}/mcp", headers=sessions[0][1])).status_code == 200
+        assert (await opened("alice"))[0] == 429  # bob's knocking did not end hers
+        assert (await http.delete(f"{server.url}/mcp", headers=whole[0])).status_code == 200
         assert [(await opened("alice"))[0] for _ in range(2)] == [200, 429]
 
 
-@pytest.mark.parametrize(("origin", "status"), [("http://evil.example", 403), ("null", 403), ("http://127.0.0.1", 200)])
+async def test_a_body_of_many_parts_is_not_read(tmp_path: Path) -> None:
+    """It would hold up everybody for seconds; a text of the greatest length is no such body."""
+    async with live(tmp_path, mcp=True) as server:
+        answer = await server.ask(post("/mcp", [[]] * 100_000))
+        assert (answer.status, "too many parts" in answer.body.decode()) == (400, True)
+        async with Official(f"{server.url}/mcp") as client:
+            result = await client.call_tool("quote", {"text": "1," * 50_000})
+            assert not result.is_error
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.example", 403), ("null", 403), ("http://127.0.0.1", 200), ("http://127.0.0.1.evil.example", 403)],
+)
 async def test_pages_of_other_origins_call_no_tools(origin: str, status: int, tmp_path: Path) -> None:
     """As the protocol asks: where there are no keys, the page that calls has to be the server's own."""
-    hello = {"jsonrpc": "2.0", "id": 0, "method": "ping"}
+    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "page", "version": "1"}}
+    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}
     async with live(tmp_path, mcp=True) as server:
         answer = await server.ask(
             post("/mcp", hello, f"Origin: {origin}", "Accept: application/json, text/event-stream")
         )
-        assert (answer.status == 403) == (status == 403)
+        assert answer.status == status
 
 
 def files(directory: Path) -> set[Path]:
@@ -190,7 +211,7 @@ def test_every_name_stays_in_the_folder(tmp_path_factory: pytest.TempPathFactory
     except OptionError:
         return
     assert Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
-    assert path.suffix == f".{form}" or path.suffix[1:] in ("opus", form)
+    assert suffix_format(path) == form
     assert str(path.relative_to(root)).startswith(name)
 
 
@@ -218,24 +239,13 @@ async def test_keys_hold_agents_as_they_hold_everybody(tmp_path: Path) -> None:
     speaker = Client(engine=Making(), cache_dir=tmp_path / "cache", notice=lambda _: None)
     recording = "data:audio/wav;base64," + base64.b64encode(SAMPLE).decode()
     async with live(tmp_path, client=speaker, mcp=True, key_file=str(path)) as server:
-
-        @asynccontextmanager
-        async def caller(key: str) -> AsyncIterator[Agent]:
-            async with (
-                httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http,
-                Official(streamable_http_client(f"{server.url}/mcp", http_client=http)) as client,
-            ):
-                found = Agent(client, tmp_path, hosted=True)
-                await found.look()
-                yield found
-
         answer = await server.ask(post("/mcp", {}))
         assert answer.status == 401
-        async with caller(keys["alice"]) as alice:
+        async with keyed(server.url, keys["alice"]) as alice:
             made = await alice.call("clone_voice", voice_sample=recording, voice_name="me", consent="Alice, in person")
             await alice.call("speak", text="Hello.", voice=made["voice"])
             assert [each["voice"] for each in (await alice.call("list_voices", own=True))["voices"]] == [made["voice"]]
-        async with caller(keys["bob"]) as bob:
+        async with keyed(server.url, keys["bob"]) as bob:
             assert (await bob.call("list_voices", own=True))["voices"] == []
             for tool in ("speak", "quote"):
                 said, _ = await bob.refused(tool, text="Hello.", voice=made["voice"])

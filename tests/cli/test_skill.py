@@ -76,6 +76,54 @@ def test_an_older_release_is_replaced_by_itself(capsys: Said, monkeypatch: pytes
     assert "unchanged" in capsys.readouterr().out
 
 
+def test_what_is_the_users_own_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update keeps hidden files, empty folders and links to folders, as links, with what they lead to; the folder
+    that an older release leaves empty goes.
+    """
+    outside, older = tmp_path / "outside", tmp_path / "older"
+    outside.mkdir()
+    (outside / "theirs.md").write_text("Theirs.", encoding="utf-8")
+    shutil.copytree(SOURCE, older)
+    (older / NAME / "dropped").mkdir()
+    (older / NAME / "dropped" / "old.md").write_text("Older.", encoding="utf-8")
+    place = Path("agents", NAME)
+    with monkeypatch.context() as patch:
+        patch.setattr(skill, "_HOMES", (str(older),))
+        assert main(["skill", "install", NAME, "--to", "agents"]) == 0
+    (place / ".env").write_text("MINE=1", encoding="utf-8")
+    (place / "references" / ".hidden" / "empty").mkdir(parents=True)
+    (place / "drafts").mkdir(mode=0o700)
+    (place / "linked").symlink_to(outside, target_is_directory=True)
+    (place / "nowhere").symlink_to("gone.md")
+    assert main(["skill", "install", NAME, "--to", "agents"]) == 0
+    assert not (place / "dropped").exists()
+    assert (place / ".env").read_text(encoding="utf-8") == "MINE=1"
+    assert (place / "references" / ".hidden" / "empty").is_dir()
+    assert (place / "drafts").stat().st_mode & 0o777 == 0o700
+    assert os.readlink(place / "linked") == str(outside)
+    assert os.readlink(place / "nowhere") == "gone.md"
+    assert _content(outside) == {"theirs.md": b"Theirs."}
+
+
+def test_a_link_in_the_place_of_a_folder_of_ours(capsys: Said, tmp_path: Path) -> None:
+    """It is told as a change and stays; nothing is ever written through it, and --force puts our folder there."""
+    shutil.copytree(SOURCE / NAME / "references", tmp_path / "outside")
+    (tmp_path / "outside" / "fields.md").write_text("Theirs.", encoding="utf-8")
+    before = _content(tmp_path / "outside")
+    assert main(["skill", "install", NAME, "--to", "agents"]) == 0
+    place = Path("agents", NAME, "references")
+    shutil.rmtree(place)
+    place.symlink_to(tmp_path / "outside", target_is_directory=True)
+    (place.parent / "SKILL.md").unlink()
+    assert main(["skill", "install", NAME, "--to", "agents"]) == 6
+    assert "was changed: references." in capsys.readouterr().err
+    assert place.is_symlink()
+    assert main(["skill", "install", NAME, "--to", "agents", "--force"]) == 0
+    assert not place.is_symlink()
+    assert _content(place.parent) == _content(SOURCE / NAME)
+    assert _content(tmp_path / "outside") == before
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     """A link in a skill's place is no way out: without --force it stays, with it the link goes and its end is kept."""
     outside = tmp_path / "outside"

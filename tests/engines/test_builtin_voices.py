@@ -151,6 +151,11 @@ def test_an_id_is_given_once(store: MadeVoices, monkeypatch: pytest.MonkeyPatch)
         lambda text: text.replace('"pitch": 0.6', '"shape": 0.6'),
         lambda text: text.replace('"so"', "7"),
         lambda text: "\x00",
+        lambda text: "null",
+        lambda text: '"x"',
+        lambda text: text.replace('"pitch": 0.6', f'"pitch": 1{"0" * 400}'),
+        lambda text: re.sub(r'"settings": {[^}]*}', '"settings": [1]', text),
+        lambda text: re.sub(r'"reasons": \[[^]]*\]', '"reasons": "so"', text),
     ],
 )
 async def test_a_damaged_file_says_so_and_can_be_deleted(

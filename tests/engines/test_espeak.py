@@ -123,6 +123,19 @@ def stand_in_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return pid
 
 
+def test_the_version_is_asked_as_speech_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program gets none of the user's keys when it says its version either; an answer that fails is not kept."""
+    path, broken = tmp_path / "espeak-ng", tmp_path / "broken"
+    path.write_text(f'#!/bin/sh\n[ -e {broken} ] && exit 1\necho "eSpeak NG: [$DASHSCOPE_API_KEY,$LC_ALL]  Data"\n')
+    path.chmod(0o755)
+    broken.touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-secret")
+    assert espeak_ng.version() == "unknown"
+    broken.unlink()
+    assert espeak_ng.version() == "[,C.UTF-8]"
+
+
 async def begun(pid: Path) -> tuple[asyncio.Task[Chunk], int]:
     """A line that is being spoken by the sleeping program, and the process."""
     task = asyncio.create_task(said(line("Guten Morgen, wie geht es?")))

@@ -60,3 +60,9 @@ async def say(session: Session, pieces: Iterable[str]) -> Listener:
     await session.end()
     await listener.task
     return listener
+
+
+async def meanwhile() -> None:
+    """As long as another session takes to speak a text to its end: what was about to begin has begun by then."""
+    async with live() as session:
+        await say(session, [TALK])

@@ -30,7 +30,8 @@ from lineread.errors import (
 )
 from lineread.live import local
 from lineread.speech import Chunk, LiveRequest, Request, Segment
-from live.helpers import TALK, Listener, live, say
+from live.helpers import TALK, Listener, live, meanwhile, say
+from server.live import until
 
 cuts = st.lists(st.integers(0, len(TALK)), max_size=30).map(sorted)
 
@@ -80,7 +81,8 @@ async def test_no_chunk_comes_after_a_cancel(data: st.DataObject) -> None:
         await session.cancel()
         heard = len(listener.chunks)
         before = session.heard()
-        await asyncio.sleep(0.01)
+        await until(lambda: not engine.running)
+        await meanwhile()
         assert len(listener.chunks) == heard
         written = len(session._hearing._text(0, 10_000)) + session._hearing._base
         await session.write("Something else, now.")
@@ -146,7 +148,7 @@ async def test_commit_mode_waits_for_the_commit() -> None:
     async with live(engine, request) as session:
         listener = Listener(session)
         await session.write("One sentence. Another one.")
-        await asyncio.sleep(0.02)
+        await meanwhile()
         assert not engine.calls
         await session.commit()
         await session.write(" Never this.")
@@ -206,7 +208,8 @@ async def test_a_writer_waits_for_a_slow_reader() -> None:
                 written += len(TALK) + 1
 
         writer = asyncio.create_task(write())
-        await asyncio.sleep(0.1)
+        await until(lambda: written >= local.MOST_UNHEARD)
+        await meanwhile()
         assert not writer.done()
         assert written <= local.MOST_UNHEARD + 2 * len(TALK)
         reading.set()
@@ -328,7 +331,7 @@ async def test_leaving_by_an_error_waits_for_nobody() -> None:
         async with live(engine) as session:
             listeners.append(Listener(session))
             await session.write(TALK)
-            await asyncio.sleep(0.05)
+            await until(lambda: engine.running)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import ThreadedResolver, web
 
 from lineread.config import Secret
 from lineread.engines.builtin.enrolment import STAND_IN_PREVIEW
@@ -36,6 +36,7 @@ from server.voicemaking import (
     CLONE_MODEL,
     DESIGN_MODEL,
     PATH,
+    PREVIEW,
     SAMPLE,
     Making,
     about,
@@ -92,7 +93,7 @@ async def test_a_design_from_beginning_to_end(tmp_path: Path) -> None:
         status, answer = await ask(server, body, keys["alice"])
         assert (status, answer["usage"]) == (200, {"count": 1})
         preview = answer["output"]["preview_audio"]
-        assert base64.b64decode(preview.pop("data")) == b"RIFF preview"
+        assert base64.b64decode(preview.pop("data")) == PREVIEW
         assert preview == {"sample_rate": 16_000, "response_format": "mp3"}
         assert engine.memory.orders == [Design("guide", "Dry.", "This way.", DESIGN_MODEL, "English", 16_000, "mp3")]
         voice = answer["output"]["voice"]
@@ -597,6 +598,21 @@ async def test_a_recording_that_is_fetched(tmp_path: Path, said: str, data: byte
         order = Clone("a", b"", "", CLONE_MODEL)
         await enrolling.make(Visit(), order, url=host.url + "/me")
     assert engine.memory.orders == [replace(order, audio=data, media_type=kind)]
+
+
+async def test_what_fetches_is_let_go_of(tmp_path: Path) -> None:
+    """Where the server ends, so does what fetches recordings, and what finds its hosts."""
+
+    class Names(ThreadedResolver):
+        closed = False
+
+        async def close(self) -> None:
+            self.closed = True
+
+    names = Names()
+    async with gateway(tmp_path, Making()) as server:
+        await Enrolling(server.desk, Fetcher(most=1, seconds=1.0, resolver=names)).aclose()
+    assert names.closed
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from dashscope.audio.tts_v2 import VoiceEnrollmentException, VoiceEnrollmentService
 
 from lineread.engines.fake import Fake
-from server.voicemaking import DESIGN_MODEL, Making, key_file
+from server.voicemaking import DESIGN_MODEL, PREVIEW, Making, key_file
 
 v2 = pytest.importorskip("dashscope.v2", reason="this SDK has no second version")
 errors = pytest.importorskip("dashscope.v2.errors", reason="as above")
@@ -45,7 +45,7 @@ def test_a_designed_voice_from_beginning_to_end(serve: Serve) -> None:
         )
         assert made.voice.startswith("qwen-tts-vd-guide-voice-")
         assert made.target_model == DESIGN_MODEL
-        assert base64.b64decode(made.preview_audio["data"]) == b"RIFF preview"
+        assert base64.b64decode(made.preview_audio["data"]) == PREVIEW
         assert made.preview_audio["sample_rate"] == 8000
         assert made.request_id
         (listed,) = audio.voice_design.list().voices

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import ipaddress
 import socket
+import textwrap
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from lineread.errors import OptionError
 from lineread.server.fetching import Fetched, Fetcher, is_public
+from support import python
 
 SOUND = b"RIFF" + bytes(2000)
 INWARD = [
@@ -258,6 +260,35 @@ async def test_a_slow_host() -> None:
     async with hosting(trickle) as host:
         async with asyncio.timeout(3):
             assert "0.2 s" in (await refusal(fetcher(seconds=0.2), host.url)).message
+
+
+def test_a_name_server_that_never_answers() -> None:
+    """Look-ups that hang hold up no process's end, and give no more threads away than there are places."""
+    code = """
+        import asyncio, socket, sys, threading
+        from lineread.errors import OptionError
+        from lineread.server.fetching import Fetcher
+
+        asked = []
+        def hanging(*_, **__):
+            asked.append(1)
+            threading.Event().wait()
+        socket.getaddrinfo = hanging
+
+        async def main():
+            fetcher = Fetcher(most=1000, seconds=0.05)
+            for each in range(6):
+                try:
+                    await fetcher.fetch("http://recordings.example/a.wav")
+                except OptionError as error:
+                    assert "did not come" in error.message, error
+            await fetcher.aclose()
+            print(len(asked), "asked")
+
+        asyncio.run(main())
+    """
+    done = python(textwrap.dedent(code), timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"4 asked\n", b"")
 
 
 async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,8 @@ SAMPLE = container.wav(
     ).pcm,
     24_000,
 )
+#: What a designed voice sounds like: a second of it.
+PREVIEW = container.wav(b"\x10\x00\xf0\xff" * 12_000, 24_000)
 
 
 def padded(size: int) -> bytes:
@@ -90,7 +92,7 @@ class Memory(Enroller):
 
     async def design(self, order: Design) -> Enrolled:
         made = await self._make(order, "design")
-        preview = Preview(b"RIFF preview", order.sample_rate, order.format)
+        preview = Preview(PREVIEW, order.sample_rate, order.format)
         return replace(made, prompt=order.prompt, preview_text=order.preview_text, preview=preview)
 
     async def page(self, kind: Kind, *, index: int = 0, size: int = 10) -> Page:

@@ -24,6 +24,8 @@ class Service(Enroller):
         voices: What it made, by id.
         orders: What it was asked to make.
         fails: Errors that the next orders meet; None for none.
+        begun: Set when an order has come in.
+        gate: Orders are answered as long as it is set. They are carried out, and paid for, before.
     """
 
     engine = "dashscope"
@@ -34,6 +36,8 @@ class Service(Enroller):
         self.voices: dict[str, Enrolled] = {}
         self.orders: list[Clone | Design] = []
         self.fails: list[LinereadError | None] = []
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+        self.gate.set()
         self._numbers = itertools.count(20_261_118_093_012_345)
         vars(self).update(facts)
 
@@ -48,13 +52,13 @@ class Service(Enroller):
         return model or fitting[0]
 
     async def clone(self, order: Clone) -> Enrolled:
-        return self._made(order, "clone")
+        return await self._answered(self._made(order, "clone"))
 
     async def design(self, order: Design) -> Enrolled:
         preview = Preview(container.wav(bytes(4800), order.sample_rate), order.sample_rate, "wav")
         made = replace(self._made(order, "design"), prompt=order.prompt, preview_text=order.preview_text)
         self.voices[made.voice] = made
-        return replace(made, preview=preview)
+        return await self._answered(replace(made, preview=preview))
 
     async def page(self, kind: Kind, *, index: int = 0, size: int = 10) -> Page:
         found = [voice for voice in reversed(self.voices.values()) if voice.kind == kind]
@@ -70,13 +74,20 @@ class Service(Enroller):
         await self.find(kind, voice)
         del self.voices[voice]
 
+    async def _answered(self, made: Enrolled) -> Enrolled:
+        """What was made, once its maker hears of it."""
+        self.begun.set()
+        await self.gate.wait()
+        return made
+
     def _made(self, order: Clone | Design, kind: Kind) -> Enrolled:
         asyncio.get_running_loop()  # where requests to a service are made
         self.orders.append(order)
         self._fail()
         voice = f"qwen-tts-{FAMILIES[kind]}-{order.name}-voice-{next(self._numbers)}-9ed2"
         language = order.language or ""
-        made = self.voices[voice] = Enrolled(voice, kind, order.target_model, language=language, request_id="r-1")
+        request_id = f"r-{len(self.orders)}"
+        made = self.voices[voice] = Enrolled(voice, kind, order.target_model, language=language, request_id=request_id)
         return made
 
     def _fail(self) -> None:

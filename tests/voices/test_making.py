@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +13,21 @@ import jsonschema_rs
 import pytest
 
 from lineread import _sync, tts
+from lineread.audio.traits import Traits
 from lineread.client import Client
 from lineread.errors import ConfigError, LinereadError, OptionError, ServiceFailed, VoiceError
 from lineread.fields import VOICE_CLONE, VOICE_DESIGN, json_schema
 from lineread.speech import LiveRequest, Request
 from lineread.voices import making
 from lineread.voices.book import Book
-from lineread.voices.making import DesignWish, Made, Maker, Wanted
+from lineread.voices.making import CloneWish, DesignWish, Made, Maker, Wanted
+from lineread.voices.sample import Sample
 from voices.studio import Service, Studio
 
 PROMPT = "A dry, low-pitched museum guide in his fifties."
 HTTP, REALTIME = "qwen3-tts-vd-2026-01-26", "qwen3-tts-vd-realtime-2026-01-15"
 CONSENT = "Ana Silva, by mail on 2026-11-20: narration"
+TRAITS = Traits(12.0, 10.0, 8.0, 120.0, 2.0, (), 4.0, -20.0, -60.0, 0.0)
 
 
 class Workplace:
@@ -59,9 +65,14 @@ async def test_a_name_is_spoken_from_then_on(place: Workplace) -> None:
 
 
 async def test_the_same_is_made_once(place: Workplace) -> None:
-    """The same name and description cost nothing the second time, and sound the same."""
+    """The same name and description cost nothing the second time, and sound the same; what is new to it is paid for."""
     first, second = await place.design(), await place.design()
     assert len(place.service.orders) == 1
+    assert (first.paid, second.paid) == (1, 0)
+    third = await place.design(realtime=True)
+    assert (third.id, third.request_id, third.paid) == (first.id, "r-2", 1)
+    other = await place.design("other", realtime=True)
+    assert (other.request_id, other.paid) == ("r-3", 2)
     assert first.id == second.id
     assert (first.request_id, second.request_id) == ("r-1", "")
     assert first.preview == second.preview != b""
@@ -95,6 +106,117 @@ async def test_what_was_paid_for_is_kept(place: Workplace) -> None:
     assert [each.target_model for each in place.book.get("guide").ids] == [HTTP]
     await place.design(realtime=True)
     assert [order.target_model for order in place.service.orders] == [HTTP, REALTIME, REALTIME]
+
+
+@pytest.mark.parametrize("hurry", [False, True])
+async def test_what_was_paid_for_is_kept_though_nobody_waits(place: Workplace, *, hurry: bool) -> None:
+    """A call that is cancelled while the service makes the voice has it in the book, and no further one is ordered.
+
+    Who is cancelled twice leaves at once, and the next one who wants the voice waits for it, and pays nothing.
+    """
+    place.service.gate.clear()
+    call = asyncio.create_task(place.design(realtime=True))
+    await place.service.begun.wait()
+    call.cancel()
+    if hurry:
+        await asyncio.wait([call], timeout=0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    again = asyncio.create_task(place.design())
+    place.service.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert (await again).paid == 0
+    assert [each.voice for each in place.book.get("guide").ids] == list(place.service.voices)
+    assert len(place.service.orders) == 1
+
+
+async def test_a_replacement_that_fails_half_way(place: Workplace) -> None:
+    """The ids of the old voice stay noted until they are deleted, whatever happens to the second id of the new one."""
+    old = await place.design(realtime=True)
+    place.service.fails = [None, ServiceFailed("Broken.")]
+    with pytest.raises(ServiceFailed):
+        await place.design(prompt="Somebody else.", replace=True, realtime=True)
+    half = place.book.get("guide")
+    assert half.replaced == old.voice.ids
+    assert {each.voice for each in (*half.ids, *half.replaced)} == set(place.service.voices)
+    assert await place.spoken("guide") == half.ids[0].voice
+    place.service.fails = [None, ServiceFailed("Broken.")]  # the one that is made, and the first that is to go
+    made = await place.design(prompt="Somebody else.", realtime=True)
+    assert [each.voice for each in made.voice.replaced] == [old.id.voice]
+    assert old.id.voice in made.notes[0]
+    assert await place.maker.unmake("guide") is None
+    assert place.service.voices == {}
+
+
+class Killed(BaseException):
+    """What happens to a process."""
+
+
+def recorded(sound: bytes) -> CloneWish:
+    """A clone of that sample, in place of the one that has its name."""
+    sample = Sample(sound, "audio/wav", 12.0, hashlib.sha256(sound).hexdigest(), TRAITS, (), ())
+    return CloneWish(sample, "narrator", CONSENT, wanted=Wanted(replace=True))
+
+
+async def test_a_sample_and_its_record_agree(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends between a sample and the record of it leaves the voice that was there, with its sample."""
+    await place.maker.make(recorded(b"RIFF one"))
+    real = os.replace
+
+    def killed(path: str, new: str) -> None:
+        if new.endswith("voice.json"):
+            raise Killed
+        real(path, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(Killed):
+            await place.maker.make(recorded(b"RIFF other"))
+    kept = place.book.get("narrator")
+    assert place.book.read(kept, kept.sample) == b"RIFF one"
+    made = await place.maker.make(recorded(b"RIFF other"))
+    assert place.book.read(made.voice, made.voice.sample) == b"RIFF other"
+    assert sorted(os.listdir(os.path.dirname(place.book.file(kept, "")))) == [made.voice.sample, "voice.json"]
+
+
+async def test_ids_that_come_from_two_sides(place: Workplace) -> None:
+    """An id that another process notes while one is made here is there as well afterwards."""
+    made = await place.design()
+    place.service.gate.clear()
+    place.service.begun.clear()
+    more = asyncio.create_task(place.design(realtime=True))
+    await place.service.begun.wait()
+    place.book.extend("guide", replace(made.id, account="b2", voice="theirs"))
+    place.service.gate.set()
+    await more
+    assert {each.voice for each in place.book.get("guide").ids} == {"theirs", *place.service.voices}
+
+
+async def test_deleting_what_is_being_made(place: Workplace) -> None:
+    """A voice that another id is made of is deleted once that is there, and nothing stays anywhere."""
+    await place.design()
+    place.service.gate.clear()
+    place.service.begun.clear()
+    more = asyncio.create_task(place.design(realtime=True))
+    await place.service.begun.wait()
+    deletion = asyncio.create_task(place.maker.unmake("guide"))
+    await asyncio.wait([deletion], timeout=0)
+    assert len(place.service.voices) == 2
+    place.service.gate.set()
+    await more
+    assert await deletion is None
+    assert place.service.voices == {}
+    assert place.book.find("guide") is None
+
+
+async def test_deleting_what_has_no_ids(place: Workplace) -> None:
+    """A voice that has lost all its ids is let go of like any other."""
+    made = await place.design()
+    place.book.keep(replace(made.voice, ids=()))
+    assert await place.maker.unmake("guide") is None
+    assert place.book.find("guide") is None
 
 
 async def test_further_ids_only_where_that_was_allowed(place: Workplace) -> None:
@@ -323,8 +445,8 @@ async def test_the_asynchronous_calls(place: Workplace, sample: str) -> None:
 
 def test_the_greeting_speaks_the_language_of_the_description() -> None:
     """A Chinese description gets a Chinese greeting, another one an English one."""
-    assert making._preview_text("沉稳的中年男声，语速偏慢。") == making.PREVIEW_TEXT_CHINESE
-    assert making._preview_text(PROMPT) == making.PREVIEW_TEXT
+    assert making.preview_text("沉稳的中年男声，语速偏慢。") == making.PREVIEW_TEXT_CHINESE
+    assert making.preview_text(PROMPT) == making.PREVIEW_TEXT
 
 
 @pytest.mark.parametrize(
@@ -356,7 +478,7 @@ async def test_what_is_replaced_goes(place: Workplace) -> None:
 
 def test_words_that_fail_cost_no_voice(place: Workplace) -> None:
     """Where the first words cannot be said, the error says that the voice itself is made."""
-    with pytest.raises(LinereadError, match="guide is made, and in the voice book"):
+    with pytest.raises(LinereadError, match="guide is made, and can speak"):
         tts.voice_design(PROMPT, "This way.", "guide", engine=place.studio, cache=False, rate=9.0)
     assert place.book.get("guide").ids
 
@@ -403,11 +525,18 @@ async def test_the_same_name_twice_at_once(place: Workplace) -> None:
 
 
 async def test_what_was_made_on_another_machine(place: Workplace) -> None:
-    """The machine's own voices of an imported book are made anew here, from what the book keeps."""
+    """The machine's own voices of an imported book are made anew here from what the book keeps, until that is done."""
     there, here = (Service(engine="builtin", place="machine", account="") for _ in range(2))
     first = await Maker(there, place.book).make(DesignWish(PROMPT, "guide"))
     await Maker(here, place.book).restore("guide")
     assert [each.voice for each in place.book.get("guide").ids] == list(here.voices)
     await Maker(here, place.book).restore("guide")
     assert len(here.orders) == 1
+    here.voices.clear()
+    here.fails = [ServiceFailed("Broken.")]
+    with pytest.raises(ServiceFailed):
+        await Maker(here, place.book).restore("guide")
+    await Maker(here, place.book).restore("guide")  # what is lost is still known to be
+    (voice,) = here.voices
+    assert [each.voice for each in place.book.get("guide").ids] == [voice]
     assert first.id.voice in there.voices

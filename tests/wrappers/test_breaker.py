@@ -8,10 +8,22 @@ from contextlib import aclosing
 
 import pytest
 
+from lineread.engines.base import Quota
 from lineread.engines.fake import Act, Fake
-from lineread.errors import EngineError, NoAudio, Refused, ServiceFailed, Throttled, TimedOut, Unauthorized, Unreachable
+from lineread.errors import (
+    EngineError,
+    NoAudio,
+    OverBudget,
+    Refused,
+    ServiceFailed,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
 from lineread.speech import Chunk, Request, Segment
 from lineread.wrappers.breaker import LONGEST, OPEN_FOR, CircuitBreaker
+from lineread.wrappers.limited import Limited, TokenBucket
 
 SEGMENT = Segment(Request("Hello there, friend.", "Cherry"), 0, 0, 20)
 DEAD = Act(error=Unreachable("Nobody there.", remedy="Look.", retryable=True))
@@ -220,6 +232,42 @@ async def test_a_probe_that_is_left_decides_nothing() -> None:
         with pytest.raises(RuntimeError):
             await host.speaks()
         assert host.calls == (1, probes)
+
+
+async def test_what_never_got_to_the_engine_decides_nothing() -> None:
+    """A probe that its limit of calls, or a budget, kept back neither closes the circuit nor opens it for longer; and
+    before it is open, it is no sign of life that would forgive a failure.
+    """
+
+    class NoRoom:
+        wait = 0.0
+
+        async def acquire(self) -> None:
+            await TokenBucket(None, per_minute=1, patience=-1.0).acquire()
+
+    class Counted(Fake):
+        def quota(self, request: Request) -> Quota:
+            return Quota("account", 60)
+
+    host = Host(Act(error=ServiceFailed("x")))
+    reached = host.patient
+    kept_back = Limited(Counted(), lambda _: NoRoom())
+    await host.fails()
+    host.breaker.inner = kept_back
+    assert isinstance(await host.fails(), Throttled)
+    host.breaker.inner = reached
+    await host.fails()
+    assert isinstance(host.breaker._failure, ServiceFailed)
+
+    host.clock.now += OPEN_FOR
+    for probe in (kept_back, Fake(otherwise=Act(error=OverBudget("No money.")))):
+        host.breaker._probe = probe
+        with pytest.raises((Throttled, OverBudget)):
+            await host.speaks()
+    host.breaker._probe = host.once
+    assert host.calls == (2, 0)
+    await host.fails()
+    assert host.calls == (2, 1)
 
 
 async def test_a_failure_after_sound_is_no_strike() -> None:

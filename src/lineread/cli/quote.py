@@ -34,7 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reckon."""
     with options.client(arguments) as client:
-        quote = client.quote(Request(options.text(arguments), **options.spoken(arguments)))
+        request = Request(options.text(arguments), **options.spoken(arguments))
+        quote = client.quote(client.found(request))
     print(json.dumps(quote.to_dict(), ensure_ascii=False) if arguments.json else _told(quote))
     if client.purse is not None:
         client.purse.check(quote.cost)

@@ -6,8 +6,8 @@
   lineread skill list                             what there is, and for what
 
 A skill is a folder in the Agent Skills format: SKILL.md says when to use lineread and how, references/ has each field.
-It is replaced whole or not at all: an older release's by itself, one that was changed only with --force. Files of your
-own in it stay.
+It is replaced whole or not at all: an older release's by itself, one that was changed only with --force. What is your
+own in it stays: files, hidden ones too, folders, and links as links.
 --json prints one array of objects: name, path, state (installed, replaced, unchanged); with list: name, description.
 """
 
@@ -116,20 +116,42 @@ class _Skill(NamedTuple):
         """What installing it means; what is done is called the same."""
         if not os.path.lexists(self.place):
             return "installed"
-        return "replaced" if os.path.islink(self.place) or self._stale() else "unchanged"
+        return "unchanged" if _is_folder(self.place) and not self._stale() else "replaced"
 
     def changed(self) -> list[str]:
-        """The files there that are neither this release's nor as an older one put them there."""
+        """What is there in the place of our own, and neither this release's nor as an older one put it there."""
         if os.path.islink(self.place):
             return ["it is a link"]
-        theirs, receipt = _files(self.place), self._receipt()
-        return sorted(name for name in self._stale() if name in theirs and _mark(theirs[name]) != receipt.get(name))
+        if os.path.lexists(self.place) and not os.path.isdir(self.place):
+            return ["it is a file"]
+        ours, receipt = _files(self.source), self._receipt()
+        found = {name: _content(os.path.join(self.place, name)) for name in self._there() - self._own() - {_RECEIPT}}
+        return sorted(
+            name
+            for name, content in found.items()
+            if content is None or (content != ours.get(name) and _mark(content) != receipt.get(name))
+        )
 
-    def _stale(self) -> set[str]:
-        """The files that are to be put there, or that an older release left there."""
-        ours, theirs = _files(self.source), _files(self.place)
-        changed = {name for name in ours if ours[name] != theirs.get(name)}
-        return changed | {name for name in self._receipt() if name in theirs and name not in ours}
+    def _stale(self) -> bool:
+        """Whether something is to be put there, or lies there that an older release left."""
+        ours = _files(self.source)
+        return any(_content(os.path.join(self.place, name)) != ours[name] for name in ours) or any(
+            name not in ours and os.path.lexists(os.path.join(self.place, name)) for name in self._receipt()
+        )
+
+    def _there(self) -> set[str]:
+        """All that is there, by the names within the skill: files, links, and folders that are empty."""
+        return set() if os.path.islink(self.place) else {*_tree(self.place)}
+
+    def _own(self) -> set[str]:
+        """What of that is the user's own, and in nobody's place."""
+        ours = {*_files(self.source)}
+        folders = {above for name in ours for above in _above(name)}
+        return {
+            name
+            for name in self._there() - ours - {_RECEIPT, *self._receipt()}
+            if not _above(name) & ours and (name not in folders or _is_folder(os.path.join(self.place, name)))
+        }
 
     def _receipt(self) -> dict[str, str]:
         """What was put there, with the marks that it had."""
@@ -143,7 +165,7 @@ class _Skill(NamedTuple):
     def put(self) -> None:
         """Put it there, whole or not at all. A link in its place goes; what it leads to stays as it is.
 
-        Files of the user's own are taken along.
+        What is the user's own is taken along.
         """
         folder = os.path.dirname(self.place)
         os.makedirs(folder, exist_ok=True)
@@ -153,10 +175,7 @@ class _Skill(NamedTuple):
             ours = _files(self.source)
             with open(os.path.join(new, _RECEIPT), "w", encoding="utf-8") as file:
                 json.dump({name: _mark(content) for name, content in ours.items()}, file, indent=1)
-            if not os.path.islink(self.place):
-                for name in {*_files(self.place)} - {*ours} - {*self._receipt()}:
-                    os.makedirs(os.path.dirname(os.path.join(new, name)), exist_ok=True)
-                    shutil.copy2(os.path.join(self.place, name), os.path.join(new, name), follow_symlinks=False)
+            self._take_along(new)
             try:
                 if os.path.lexists(self.place):
                     os.rename(self.place, old)
@@ -166,25 +185,66 @@ class _Skill(NamedTuple):
                     os.rename(old, self.place)
                 raise
 
+    def _take_along(self, new: str) -> None:
+        """Copy the user's own into the new folder, links as links."""
+        own = self._own()
+        kept = own.union(*map(_above, own))
 
-def _files(folder: str) -> dict[str, bytes]:
-    """What a folder holds, by the names within it."""
-    found = {}
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if not name.startswith("."):
-                path = os.path.join(place, name)
-                found[os.path.relpath(path, folder)] = _content(path)
-    return found
+        def others(folder: str, names: list[str]) -> list[str]:
+            inside = os.path.relpath(folder, self.place)
+            return [name for name in names if os.path.normpath(os.path.join(inside, name)) not in kept]
+
+        if own:
+            shutil.copytree(self.place, new, symlinks=True, ignore=others, dirs_exist_ok=True)
+
+
+def _files(home: str) -> dict[str, bytes]:
+    """What a skill of ours holds, by the names within it."""
+    return {
+        name: content
+        for name in _tree(home)
+        if not any(part.startswith(".") for part in name.split(os.sep))
+        and (content := _content(os.path.join(home, name))) is not None
+    }
+
+
+def _tree(folder: str) -> Iterator[str]:
+    """All that a folder holds, by the names within it: files, links, and folders that are empty. No link is followed.
+
+    Raises:
+        OSError: A folder in it cannot be read: what it holds would be lost.
+    """
+    for place, folders, files in os.walk(folder, onerror=_raise):
+        links = [name for name in folders if not _is_folder(os.path.join(place, name))]
+        for name in (*files, *links):
+            yield os.path.relpath(os.path.join(place, name), folder)
+        if not folders and not files and place != folder:
+            yield os.path.relpath(place, folder)
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _above(name: str) -> set[str]:
+    """The folders that a name is in, within the skill."""
+    parts = name.split(os.sep)
+    return {os.sep.join(parts[:count]) for count in range(1, len(parts))}
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def _mark(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _content(path: str) -> bytes:
-    if not os.path.isfile(path):
-        return b""  # a pipe, or a link that leads nowhere: none of ours
+def _content(path: str) -> bytes | None:
+    """What a file holds; None for what is none of ours: a link, a folder, a pipe, or nothing at all."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return None
     with open(path, "rb") as file:
         return file.read(_LARGEST)
 
@@ -204,6 +264,11 @@ def _told(folder: str) -> Iterator[None]:
     """What the system says of the folder, as an error with a remedy."""
     try:
         yield
+    except shutil.Error as error:
+        place, _, reason = error.args[0][0]
+        raise OutputError(
+            f"{place} cannot be copied: {reason}.", remedy="Put it elsewhere, or name another folder with --to."
+        ) from error
     except OSError as error:
         place = error.filename or folder
         reason = error.strerror or type(error).__name__

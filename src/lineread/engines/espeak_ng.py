@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from contextlib import suppress
 from typing import Final
 
 from lineread.errors import ConfigError
@@ -51,22 +50,33 @@ def find() -> str:
 
 
 def version() -> str:
-    """The version of the installed program; ``none`` where there is none."""
+    """The version of the installed program; ``none`` where there is none, ``unknown`` while it does not say."""
     path = place()
     if path is None:
         return "none"
-    facts = os.stat(path)
-    return _version(path, facts.st_size, facts.st_mtime_ns)
+    try:
+        facts = os.stat(path)
+        return _version(path, facts.st_size, facts.st_mtime_ns)
+    except (OSError, ValueError):
+        return _UNKNOWN
 
 
 @functools.lru_cache(maxsize=8)
 def _version(path: str, *_: int) -> str:
-    """What the program says of itself. It is asked again when it has changed."""
+    """What the program says of itself. It is asked again when it has changed, or did not say.
+
+    Raises:
+        OSError: It cannot be run.
+        ValueError: It does not say.
+    """
     import subprocess  # noqa: PLC0415 - asked for what no better voice speaks
 
-    with suppress(OSError, subprocess.SubprocessError):
+    try:
         # The path is the user's own installation, and no argument is anybody's text.
-        said = subprocess.run([path, "--version"], capture_output=True, timeout=PATIENCE, check=True)  # noqa: S603
-        words = said.stdout.decode(errors="replace").partition(":")[2].split()
-        return words[0] if words else _UNKNOWN
-    return _UNKNOWN
+        said = subprocess.run([path, "--version"], capture_output=True, timeout=PATIENCE, check=True, env=ENVIRON)  # noqa: S603
+    except subprocess.SubprocessError as error:
+        raise ValueError(path) from error
+    words = said.stdout.decode(errors="replace").partition(":")[2].split()
+    if not words:
+        raise ValueError(path)
+    return words[0]

@@ -1,10 +1,10 @@
 """Reading English: from text to phonemes, and back to the words of the text.
 
-Owns what both English voices of this machine stand on: hibari-tts's rules, lexicon and files, and all that is said
+Owns what both English voices of this machine stand on: hibari-tts's rules, lexicon and files, and all that is known
 before they are asked. Knows no engine and makes no sound. Nothing here is imported before it is needed: whether a text
 can be read is asked for every line, stored or not.
 
-    refusing    refuses what is not English
+    neighbours  which texts are another language's, by small words
     tongues     asks the lexicon, when that is hard to tell
     signs       which signs and letters have a name
     hibari      the installed hibari-tts: place, version, files

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 REMEDY = "Reinstall it with `pip install --force-reinstall --no-deps 'hibari-tts>=0.2.1,<0.3'`."
 
-_PRIVATE_NAME = "lineread.engines.builtin._hibari_g2p"
+_PRIVATE_NAME = "lineread.english._hibari_g2p"
 
 
 @functools.cache
@@ -35,7 +35,7 @@ def root() -> str:
     """
     spec = PathFinder.find_spec("hibari")
     if spec is None or spec.origin is None:
-        raise ConfigError("The built-in voice's package, hibari-tts, is not installed.", remedy=REMEDY)
+        raise ConfigError("English is read by the package hibari-tts, and that is not installed.", remedy=REMEDY)
     return os.path.dirname(spec.origin)
 
 

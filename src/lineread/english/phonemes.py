@@ -184,7 +184,7 @@ class Phonemizer:
             return self._apply(_bare(text))
         except _STUMBLES as error:
             raise Refused(
-                "The built-in voice stumbles over something in this text.",
+                "The rules of English stumble over something in this text.",
                 remedy="Write numbers and symbols in words, or speak it with another engine.",
             ) from error
 

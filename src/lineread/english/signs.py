@@ -1,7 +1,7 @@
 """Signs and letters that have a name in English, and what can be said at all.
 
-Owns two tables and the question which characters the built-in voice can make a sound of. Imports nothing: whether a
-text can be spoken is asked for every line, stored or not.
+Owns two tables and the question which letters can be read as English. Imports nothing: whether a text can be spoken is
+asked for every line, stored or not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LATIN: Final = frozenset("ßæøđðþłıœŋħſƒəʼÆØĐÐÞŁŒŊĦªº"
 
 
 def is_plain(letter: str) -> bool:
-    """Whether a letter or digit beyond ASCII has a form that the voice reads: its Latin base, a digit, a name."""
+    """Whether a letter or digit beyond ASCII has a form that English reads: its Latin base, a digit, a name."""
     import unicodedata  # noqa: PLC0415 - most English is ASCII
 
     if letter in _LATIN or letter in GREEK or letter.isdecimal():

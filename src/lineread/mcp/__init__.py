@@ -12,5 +12,5 @@ Owns what an agent sees, and stands on the client like the command line and the 
     pipe        the protocol over standard input and output; with ``protocol`` all that imports ``mcp`` here
 
 ``lineread mcp`` serves them over standard input and output; ``lineread serve --mcp`` over HTTP, with a workshop of its
-own (``server.agents``).
+own (``server.dialects.agents``).
 """

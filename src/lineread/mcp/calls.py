@@ -94,8 +94,10 @@ class Calls:
                 return await self._preview(wish, report)
             case tools.CLONE.name:
                 return await self._born(await self._workshop.make("clone", wish, _ticker(report, wish)), wish)
-            case _:
+            case tools.DESIGN.name:
                 return await self._born(await self._workshop.make("design", wish, _ticker(report, wish)), wish)
+            case _:
+                raise AssertionError(name)  # a tool that is declared, and not here
 
     async def _speak(self, wish: dict[str, Any], report: Report) -> Answer:
         file, audio = wish.pop("file", None), wish.pop("audio")
@@ -117,12 +119,10 @@ class Calls:
 
     async def _list(self, wish: dict[str, Any]) -> Answer:
         chosen = {name: wish[name] for name in ("gender", "age", "dialect", "model")}
-        system = [] if wish["own"] else list(map(_record, listing.system_voices(**chosen)))
-        own = [] if any(wish[name] for name in ("gender", "age", "dialect")) else await self._workshop.own_voices()
-        if wish["model"]:
-            model = catalogue.model(wish["model"]).id
-            own = [voice for voice in own if model in voice["models"]]
-        return Answer({"voices": [_known(voice) for voice in (*own, *system)]})
+        system = listing.system_voices(**chosen)
+        own = [each for each in await self._workshop.own_voices() if listing.fits(each["models"], **chosen)]
+        found = [*own, *([] if wish["own"] else map(_record, system))]
+        return Answer({"voices": [_known(voice) for voice in found]})
 
     async def _preview(self, wish: dict[str, Any], report: Report) -> Answer:
         voices = list(dict.fromkeys(wish["voices"]))

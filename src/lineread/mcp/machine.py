@@ -67,7 +67,7 @@ class Machine(Workshop):
 
     async def quote(self, request: Request) -> Quote:
         """As any workshop."""
-        return await asyncio.to_thread(self._client.quote, request)
+        return await asyncio.to_thread(lambda: self._client.quote(self._client.found(request)))
 
     async def speak(self, request: Request, file: str | None, heard: Heard) -> Take:
         """As any workshop. A file with other content is never replaced."""
@@ -92,8 +92,8 @@ class Machine(Workshop):
         """As any workshop; the voice is in the user's book from then on."""
         sample = await asyncio.to_thread(self._sample, wish["voice_sample"]) if kind == "clone" else ""
         made = await making.make(self._client, kind, wish, sample)
-        yuan = (self.price(kind) or 0.0) if made.request_id else 0.0
-        with new.though_made(made):
+        yuan = (self.price(kind) or 0.0) * made.paid
+        with new.though_made(made.voice.name):
             take = await self._first_words(made, wish, heard)
         return Birth(making.facts(made), (*made.id.reasons, *made.notes), yuan, take)
 

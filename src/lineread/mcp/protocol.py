@@ -96,7 +96,7 @@ def _declared(tool: Tool) -> types.Tool:
             title=tool.title,
             read_only_hint=tool.reads,
             destructive_hint=False,
-            idempotent_hint=True,  # the same line, or voice, again is the same, and free
+            idempotent_hint=tool.repeats,
             open_world_hint=not tool.reads,
         ),
     )

@@ -37,6 +37,7 @@ class Tool(NamedTuple):
         arguments: What it takes.
         answer: What it answers, as JSON Schema.
         reads: It changes nothing and costs nothing.
+        repeats: The same call again changes nothing more, and costs nothing.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Tool(NamedTuple):
     arguments: tuple[Field, ...]
     answer: dict[str, Any]
     reads: bool = False
+    repeats: bool = True
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -235,6 +237,7 @@ CLONE: Final = Tool(
         AUDIO,
     ),
     _MADE,
+    repeats=False,
 )
 DESIGN: Final = Tool(
     "design_voice",
@@ -249,6 +252,7 @@ DESIGN: Final = Tool(
         AUDIO,
     ),
     _MADE,
+    repeats=False,
 )
 
 TOOLS: Final = (SPEAK, QUOTE, LIST_VOICES, PREVIEW, CLONE, DESIGN)

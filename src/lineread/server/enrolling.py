@@ -133,17 +133,30 @@ class Enrolling:
             if key is not None:
                 self._desk.owners.forget(key.name, kind, voice)
 
+    @contextmanager
+    def seat(self, visit: Visit, key: Key | None) -> Iterator[None]:
+        """A place among the requests that have a voice made, until the context is left.
+
+        Raises:
+            TurnedAway: There is none to have, or not for this key.
+        """
+        with self._desk.seat(visit, key), self._seats.take(visit.caller, shared=self._desk.shared):
+            yield
+
     async def aclose(self) -> None:
         """Let the voices that are being made be finished, if that is soon."""
-        if self._making:
-            _, late = await asyncio.wait(self._making, timeout=_LAST)
-            for task in late:
-                task.cancel()
+        try:
+            if self._making:
+                _, late = await asyncio.wait(self._making, timeout=_LAST)
+                for task in late:
+                    task.cancel()
+        finally:
+            await self._fetcher.aclose()
 
     async def _make(self, visit: Visit, order: Clone | Design, url: str | None, consent: str) -> Enrolled:
         desk = self._desk
         key = desk.admit(visit)
-        with desk.seat(visit, key), self._seats.take(visit.caller, shared=desk.shared):
+        with self.seat(visit, key):
             if key is not None:
                 key.allow_making(order.target_model)
             enroller = self._enroller()

@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -104,10 +104,14 @@ class Fetched:
 
 
 class Names(AbstractResolver):
-    """Looks names up as the system does, on threads of its own: a name server that never answers holds up no others."""
+    """Looks names up as the system does, on threads of its own: a name server that never answers holds up no others.
+
+    Nobody can end such a look-up. So it keeps its place among those that are made at the same time, also when nobody
+    waits for it any more; its thread is a daemon's, and the process ends without it.
+    """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="lineread-names")
+        self._places = asyncio.Semaphore(_LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -117,16 +121,45 @@ class Names(AbstractResolver):
         Raises:
             OSError: It has none.
         """
-        ask = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        return [
-            ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=0)
-            for kind, _, protocol, _, address in found
-        ]
+        await self._places.acquire()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[ResolveResult]] = loop.create_future()
+
+        def arrived(found: list[ResolveResult] | Exception) -> None:
+            self._places.release()
+            if answer.done():
+                return
+            if isinstance(found, Exception):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        def look_up() -> None:
+            found: list[ResolveResult] | Exception
+            try:
+                found = _addresses(host, port, family)
+            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                found = error
+            with suppress(RuntimeError):  # the server has stopped meanwhile
+                loop.call_soon_threadsafe(arrived, found)
+
+        try:
+            threading.Thread(target=look_up, name="lineread-names", daemon=True).start()
+        except RuntimeError as error:
+            self._places.release()
+            raise OSError("no thread to look it up on") from error
+        return await answer
 
     async def close(self) -> None:
-        """Let go of the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing has to be let go of: each thread ends with its look-up, or with the process."""
+
+
+def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    """What the system says of a name; it may take as long as it likes."""
+    return [
+        ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=0)
+        for kind, _, protocol, _, address in socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+    ]
 
 
 class Fetcher:
@@ -171,6 +204,10 @@ class Fetcher:
             # Which of them would tell what only this machine can see.
             raise not_fetched("The audio cannot be fetched: nothing public answers at its URL.") from None
         raise not_fetched(f"The URL of the audio leads on more than {MOST_REDIRECTS} times.")
+
+    async def aclose(self) -> None:
+        """Let go of what finds addresses. A look-up that is under way holds up nobody's end."""
+        await self._resolver.close()
 
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(

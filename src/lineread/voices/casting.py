@@ -52,12 +52,7 @@ class Casting:
             ConfigError: What the book says of it cannot be read.
         """
         own = self._own(voice)
-        if own is None:
-            return voice
-        from lineread.voices import making  # noqa: PLC0415 - as above
-
-        found = making.speaker(own, engine.enroller(), model=model, realtime=realtime)
-        return None if found is None else found.voice
+        return voice if own is None else _speaker(own, engine, model=model, realtime=realtime)
 
     async def id(self, voice: str, engine: Engine, *, model: str | None, realtime: bool) -> str:
         """As :meth:`find`; what has to be made first is made now, on the machine always, else where that was allowed.
@@ -65,10 +60,10 @@ class Casting:
         Raises:
             EngineError: It had to be made, and could not be.
         """
-        found = self.find(voice, engine, model=model, realtime=realtime)
         own = self._own(voice)
         if own is None:
             return voice
+        found = _speaker(own, engine, model=model, realtime=realtime)
         if found is None:
             found = await self._made(own, engine, model=model, realtime=realtime)
         self.book.note_use(own)
@@ -109,3 +104,11 @@ class Casting:
         if own and catalogue.suggestion(name, own, ""):
             hint = catalogue.suggestion(name, [*own, *catalogue.load().voices], "`lineread voices` lists all.")
             raise VoiceError(f"There is no voice {name!r}.", remedy=hint)
+
+
+def _speaker(own: OwnVoice, engine: Engine, *, model: str | None, realtime: bool) -> str | None:
+    """The id by which an engine speaks a voice; see :func:`lineread.voices.making.speaker`."""
+    from lineread.voices import making  # noqa: PLC0415 - system voices need none of it
+
+    found = making.speaker(own, engine.enroller(), model=model, realtime=realtime)
+    return None if found is None else found.voice

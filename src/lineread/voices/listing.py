@@ -65,14 +65,40 @@ def own_voices(
     Raises:
         RequestError: There is no such model or language.
     """
-    found = [] if any((gender, age, dialect)) else list(voices)
     if model is not None:
-        wanted = catalogue.model(model).id
-        found = [voice for voice in found if any(each.target_model == wanted for each in voice.ids)]
+        catalogue.model(model)
+    found = [
+        voice
+        for voice in voices
+        if fits((each.target_model for each in voice.ids), gender=gender, age=age, dialect=dialect, model=model)
+    ]
     if language is not None:
         spoken = catalogue.language(language)
         found = [voice for voice in found if voice.language in ("", spoken)]
     return found
+
+
+def fits(
+    models: Iterable[str],
+    *,
+    gender: str | None = None,
+    age: str | None = None,
+    dialect: str | None = None,
+    model: str | None = None,
+) -> bool:
+    """Whether a voice of a user's own is among those sought, as :func:`own_voices`.
+
+    Args:
+        models: The models that speak it.
+        gender: As there, like all that follow.
+        age: As there.
+        dialect: As there.
+        model: As there.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    return not any((gender, age, dialect)) and (model is None or catalogue.model(model).id in models)
 
 
 def system_record(voice: catalogue.Voice) -> dict[str, Any]:

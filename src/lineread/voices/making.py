@@ -1,8 +1,8 @@
 """Making voices of a user's own: sample or description in, an entry of the voice book out.
 
 Owns the order of things: what can be refused is refused before anything is paid for; what was paid for is in the book
-before anything else is done; and what is in the book already is not paid for again. Who makes the voice is an
-``Enroller``.
+before anything else is done, even if nobody waits for it any more; and what is in the book already is not paid for
+again. Who makes the voice is an ``Enroller``.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lineread import _sync, catalogue, tongue
 from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, VoiceError
-from lineread.voices.book import Id, OwnVoice, check_name, timestamp
+from lineread.voices.book import Id, OwnVoice, busy, check_name, file_name, timestamp
 from lineread.voices.sample import Sample, load
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from lineread.claims import Claim
     from lineread.engines.enroller import Enroller
@@ -34,8 +34,6 @@ PREVIEW_TEXT: Final = "Hello, this is my voice. Shall we read something together
 PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点什么吧？"
 #: Most characters of a note of consent.
 LONGEST_CONSENT: Final = 10_000
-#: What the preview is called in the voice's folder.
-_PREVIEW_FILE: Final = "preview.wav"
 #: Seconds that one waits for another who makes a voice of the same name, and between looks.
 _PATIENCE: Final = 300.0
 _LOOK: Final = 0.05
@@ -127,7 +125,8 @@ class Made:
     Attributes:
         voice: The voice.
         id: What it is called where it was made first.
-        request_id: The service's id of the call that made it; empty if it was there already.
+        request_id: The service's id of the first call that made some of it now; empty if all was there already.
+        paid: How many ids were made now, each at the enroller's price.
         preview: What it sounds like, where that was just made: a WAV file.
         notes: What else there is to say of it.
     """
@@ -135,6 +134,7 @@ class Made:
     voice: OwnVoice
     id: Id
     request_id: str = ""
+    paid: int = 0
     preview: bytes = b""
     notes: tuple[str, ...] = ()
 
@@ -152,6 +152,7 @@ class Maker:
         self._enroller = enroller
         self._book = book
         self._rehearsal = rehearsal
+        self._left: dict[str, asyncio.Task[Any]] = {}
 
     async def make(self, wish: CloneWish | DesignWish) -> Made:
         """Make a voice, or give the one that was made of the same under that name.
@@ -172,11 +173,10 @@ class Maker:
             ConfigError: The book cannot be read or written.
         """
         await _sync.on_event_loop()
-        voice = self._book.get(name)
-        sample = b""
-        if voice.kind == "clone":
-            sample = self._book.read(voice, voice.sample)
-        return await self._made(replace(voice, extend=voice.extend or wanted.extend), wanted, sample)
+        async with self._alone(self._book.get(name).name):
+            voice = self._book.get(name)
+            asked = replace(voice, extend=voice.extend or wanted.extend)
+            return await self._all_made(asked, wanted, self._targets(voice.kind, wanted), self._sample(voice))
 
     async def all(self) -> list[Enrolled]:
         """All voices that were made where the engine keeps them, in the book or not.
@@ -208,28 +208,28 @@ class Maker:
             ConfigError: The book cannot be written to.
         """
         name = check_name(name)
-        family = catalogue.custom_family(voice)
-        kind = next((kind for kind, letters in FAMILIES.items() if letters == family), None)
+        kind = _kind(voice)
         if kind is None:
             raise VoiceError(
                 "That is no id of a voice that was made.", remedy="It looks like qwen-tts-vc-narrator-voice-2026..."
             )
         note = check_consent(consent) if kind == "clone" else ""
-        known = self._book.find(name)
-        if known is not None and not any(each.voice == voice for each in known.ids):
-            raise _taken(known, f"Choose another name, or delete it: lineread voices delete {known.name}.")
         await _sync.on_event_loop()
-        found = await self._enroller.find(kind, voice)
-        own = known or OwnVoice(
-            name,
-            kind,
-            timestamp(time.time()),
-            consent=note,
-            prompt=found.prompt,
-            preview_text=found.preview_text,
-            language=found.language,
-        )
-        return self._kept(own, self._enroller, found, {})[0]
+        async with self._alone(name):
+            known = self._book.find(name)
+            if known is not None and not any(each.voice == voice for each in known.ids):
+                raise _taken(known, f"Choose another name, or delete it: lineread voices delete {known.name}.")
+            found = await self._enroller.find(kind, voice)
+            own = known or OwnVoice(
+                name,
+                kind,
+                timestamp(time.time()),
+                consent=note,
+                prompt=found.prompt,
+                preview_text=found.preview_text,
+                language=found.language,
+            )
+            return self._kept(own, self._enroller, found, {})
 
     async def unmake(self, name: str) -> OwnVoice | None:
         """Delete a voice where it was made, and then from the book.
@@ -247,19 +247,28 @@ class Maker:
             EngineError: It could not be deleted.
             ConfigError: The book cannot be written to.
         """
-        voice = self._book.get(name)
-        left: OwnVoice | None = voice
-        if any(self._keeper(each) is None for each in voice.ids):
-            return voice
-        for each in voice.ids:
-            keeper = self._keeper(each)
-            if keeper is None:
-                continue
-            await _sync.on_event_loop()
-            with suppress(VoiceError):  # it is gone already
-                await keeper.delete(voice.kind, each.voice)
-            left = self._book.drop(name, frozenset([each.voice]))
-        return left
+        await _sync.on_event_loop()
+        async with self._alone(self._book.get(name).name):
+            voice = self._book.get(name)
+            ids = (*voice.replaced, *voice.ids)
+            if not all(map(self._keeper, ids)):
+                return voice
+            for each in ids:
+                await self._deleted(voice, each)
+            return None if ids else self._book.drop(voice.name, frozenset())
+
+    async def _deleted(self, voice: OwnVoice, made: Id) -> OwnVoice | None:
+        """What is left of a voice when an id is deleted where it was made, and then from the book; None if nothing is.
+
+        Raises:
+            EngineError: It could not be deleted.
+            ConfigError: The book cannot be written to.
+        """
+        keeper = self._keeper(made)
+        assert keeper is not None  # others are left alone
+        with suppress(VoiceError):  # it is gone already
+            await keeper.delete(_kind(made.voice) or voice.kind, made.voice)
+        return self._book.drop(voice.name, frozenset([made.voice]))
 
     def _keeper(self, made: Id) -> Enroller | None:
         """Whoever keeps a voice, if we may speak to it."""
@@ -276,17 +285,19 @@ class Maker:
             ConfigError: The book cannot be read or written.
         """
         await _sync.on_event_loop()
-        voice = self._book.get(name)
-        lost = []
-        for each in voice.ids:
-            if self._keeper(each) is self._enroller:
-                try:
-                    await self._enroller.find(voice.kind, each.voice)
-                except VoiceError:
-                    lost.append(each)
-        if lost:
-            self._book.keep(replace(voice, ids=tuple(each for each in voice.ids if each not in lost)))
-            await self.extend(name, Wanted())
+        async with self._alone(self._book.get(name).name):
+            voice = self._book.get(name)
+            lost = [each for each in voice.ids if self._keeper(each) is self._enroller]
+            lost = [each for each in lost if await self._is_lost(voice, each)]
+            for each in lost:  # the new id takes the old one's place once it is there
+                voice, _ = await self._one_made(voice, voice, self._sample(voice), each.target_model)
+
+    async def _is_lost(self, voice: OwnVoice, made: Id) -> bool:
+        try:
+            await self._enroller.find(voice.kind, made.voice)
+        except VoiceError:
+            return True
+        return False
 
     async def _clone(self, wish: CloneWish) -> Made:
         consent = check_consent(wish.consent)
@@ -301,7 +312,7 @@ class Maker:
             consent=consent,
             transcript=(wish.transcript or "").strip(),
             language=language,
-            sample=f"sample.{_SUFFIXES[sample.media_type]}",
+            sample=file_name("sample", sample.audio, _SUFFIXES[sample.media_type]),
             sample_sha256=sample.sha256,
             extend=wish.wanted.extend,
         )
@@ -310,15 +321,14 @@ class Maker:
 
     async def _design(self, wish: DesignWish) -> Made:
         prompt = check_length("The description", wish.prompt, LONGEST_PROMPT)
-        preview_text = wish.preview_text or _preview_text(prompt)
+        words = check_length("The preview's text", wish.preview_text or preview_text(prompt), LONGEST_PREVIEW)
         asked = OwnVoice(
             named_after(prompt.encode()) if wish.name is None else check_name(wish.name),
             "design",
             timestamp(time.time()),
             prompt=prompt,
-            preview_text=check_length("The preview's text", preview_text, LONGEST_PREVIEW),
-            language=language_of(wish.language_type, preview_text),
-            preview=_PREVIEW_FILE,
+            preview_text=words,
+            language=language_of(wish.language_type, words),
             extend=wish.wanted.extend,
         )
         await _sync.on_event_loop()
@@ -327,59 +337,106 @@ class Maker:
     async def _made(self, asked: OwnVoice, wanted: Wanted, sample: bytes) -> Made:
         """The voice with all ids that are wanted; those that it has are not made again."""
         targets = self._targets(asked.kind, wanted)
-        right = await self._alone(asked.name)
-        try:
+        async with self._alone(asked.name):
             return await self._all_made(asked, wanted, targets, sample)
-        finally:
-            right.release()
 
-    async def _alone(self, name: str) -> Claim:
-        """The right to make a voice of that name, which one has at a time: nothing is paid for twice.
+    @asynccontextmanager
+    async def _alone(self, name: str) -> AsyncIterator[None]:
+        """Nobody else makes or changes the voice of that name meanwhile: nothing is paid for twice, or lost.
 
         Raises:
             ConfigError: The book cannot be written to, or somebody does not let go of it.
         """
+        right = await self._right(name)
+        try:
+            yield
+        finally:
+            work = self._left.pop(name, None)
+            if work is None or work.done():
+                right.release()
+            else:
+                work.add_done_callback(lambda _: right.release())
+
+    async def _right(self, name: str) -> Claim:
         for _ in range(round(_PATIENCE / _LOOK)):
             if (right := self._book.claim(name)) is not None:
                 return right
             await asyncio.sleep(_LOOK)
-        raise ConfigError(f"Another process is making the voice {name}.", remedy="Wait for it, or end it.")
+        raise busy(name)
 
     async def _all_made(self, asked: OwnVoice, wanted: Wanted, targets: Sequence[str], sample: bytes) -> Made:
         known = self._known(asked, wanted)
-        voice, replaced = _same(known, asked) or asked, None
-        if not voice.ids:
-            replaced = known
+        voice = _same(known, asked)
+        if voice is None:
+            voice = replace(asked, replaced=() if known is None else (*known.replaced, *known.ids))
         elif voice != known:
             self._book.keep(voice)
-        files = {asked.sample: sample} if sample else {}
-        made: Made | None = None
+        made: dict[str, Enrolled] = {}
+        first: Id | None = None
         for target in targets:
             there = self._there(voice, target)
             if there is None:
-                enrolled = await self._enrol(self._enroller, asked, sample, target)
-                voice, there = await self._safe(voice, enrolled, files)
-                made = made or Made(voice, there, enrolled.request_id, _preview(enrolled), _notes(enrolled))
-            made = made or Made(voice, there, preview=self._kept_preview(voice))
-        assert made is not None  # there is a target at least
+                voice, made[target] = await self._one_made(voice, asked, sample, target)
+                there = voice.ids[-1]
+            first = first or there
+        assert first is not None  # there is a target at least
         voice, notes = await self._rehearsed(voice, asked, sample)
-        if replaced is not None:
-            notes += await self._cleared(replaced)
-        return replace(made, voice=voice, notes=made.notes + notes)
+        voice, left = await self._cleared(voice)
+        return Made(
+            voice,
+            first,
+            next((each.request_id for each in made.values() if each.request_id), ""),
+            len(made),
+            _preview(made[targets[0]]) if targets[0] in made else self._kept_preview(voice),
+            (*(note for each in made.values() for note in _notes(each)), *notes, *left),
+        )
 
-    async def _cleared(self, replaced: OwnVoice) -> tuple[str, ...]:
-        """Delete what a replaced voice leaves where it was made; what cannot be deleted is told."""
-        notes = []
-        for each in replaced.ids:
-            keeper = self._keeper(each)
+    async def _one_made(
+        self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str
+    ) -> tuple[OwnVoice, Enrolled]:
+        """A voice with one more id, which is in the book even if the caller is cancelled: it is paid for.
+
+        Who is cancelled stays until then. Who is cancelled once more leaves at once; the voice still is made and kept,
+        and nobody else makes one of that name before.
+        """
+        task = asyncio.create_task(self._safe(voice, asked, sample, target))
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.add_done_callback(_unheard)
+            self._left[asked.name] = task
+            await asyncio.wait([task])
+            raise
+        return task.result()
+
+    async def _safe(self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str) -> tuple[OwnVoice, Enrolled]:
+        """As :meth:`_one_made`. A voice that cannot be written down is deleted again; else its id would be lost.
+
+        Raises:
+            EngineError: It could not be made.
+            ConfigError: The book cannot be written to.
+            VoiceError: Somebody has forgotten the voice meanwhile.
+        """
+        enrolled = await self._enrol(self._enroller, asked, sample, target)
+        try:
+            return self._kept(voice, self._enroller, enrolled, {voice.sample: sample} if sample else {}), enrolled
+        except LinereadError as error:
             try:
-                if keeper is not None:
-                    await keeper.delete(replaced.kind, each.voice)
-            except VoiceError:
-                pass  # it is gone already
+                await self._enroller.delete(enrolled.kind, enrolled.voice)
+            except LinereadError:
+                error.message += f" The voice was made all the same, as {enrolled.voice}."
+                error.args = (error.message,)
+            raise
+
+    async def _cleared(self, voice: OwnVoice) -> tuple[OwnVoice, tuple[str, ...]]:
+        """Delete what a voice has replaced where it was made. What cannot be deleted is told, and stays noted."""
+        notes = []
+        for each in filter(self._keeper, voice.replaced):
+            try:
+                voice = await self._deleted(voice, each) or voice
             except LinereadError as error:
                 notes.append(f"The voice that it replaces is still there as {each.voice}: {error.message}")
-        return tuple(notes)
+        return voice, tuple(notes)
 
     def _targets(self, kind: Kind, wanted: Wanted) -> Sequence[str]:
         if wanted.model is not None:
@@ -424,9 +481,7 @@ class Maker:
             Design(asked.name, asked.prompt, asked.preview_text, target, language, _PREVIEW_RATE)
         )
 
-    def _kept(
-        self, voice: OwnVoice, enroller: Enroller, enrolled: Enrolled, files: dict[str, bytes]
-    ) -> tuple[OwnVoice, Id]:
+    def _kept(self, voice: OwnVoice, enroller: Enroller, enrolled: Enrolled, files: dict[str, bytes]) -> OwnVoice:
         """The voice with what was made, which is in the book from now on."""
         made = Id(
             enrolled.voice,
@@ -439,29 +494,20 @@ class Maker:
             enrolled.settings,
             enrolled.reasons,
         )
+        facts: dict[str, str] = {}
         preview = _preview(enrolled)
         if preview and enroller is self._enroller:
-            voice = replace(voice, preview=_PREVIEW_FILE, preview_text=enrolled.preview_text or voice.preview_text)
-            files = {**files, _PREVIEW_FILE: preview}
-        voice = voice.with_id(made)
+            facts["preview"] = file_name("preview", preview, "wav")
+            facts["preview_text"] = enrolled.preview_text or voice.preview_text
+            files = {**files, facts["preview"]: preview}
+        if voice.ids:  # it is in the book
+            return self._book.extend(voice.name, made, files, **facts)
+        voice = replace(voice.with_id(made), **facts)  # type: ignore[arg-type]
         self._book.keep(voice, files)
-        return voice, made
+        return voice
 
-    async def _safe(self, voice: OwnVoice, enrolled: Enrolled, files: dict[str, bytes]) -> tuple[OwnVoice, Id]:
-        """As :meth:`_kept`. A voice that cannot be written down is deleted again; else its id would be lost.
-
-        Raises:
-            ConfigError: The book cannot be written to.
-        """
-        try:
-            return self._kept(voice, self._enroller, enrolled, files)
-        except ConfigError as error:
-            try:
-                await self._enroller.delete(enrolled.kind, enrolled.voice)
-            except LinereadError:
-                error.message += f" The voice was made all the same, as {enrolled.voice}."
-                error.args = (error.message,)
-            raise
+    def _sample(self, voice: OwnVoice) -> bytes:
+        return self._book.read(voice, voice.sample) if voice.kind == "clone" else b""
 
     def _kept_preview(self, voice: OwnVoice) -> bytes:
         with suppress(VoiceError):
@@ -475,9 +521,9 @@ class Maker:
             return voice, ()
         try:
             enrolled = await self._enrol(machine, asked, sample, machine.target(asked.kind))
+            return self._kept(voice, machine, enrolled, {}), ()
         except Exception as error:  # noqa: BLE001 - the voice that was asked for is made; this one is extra
             return voice, (f"No likeness for rehearsing without the cloud could be made: {error}",)
-        return self._kept(voice, machine, enrolled, {})[0], ()
 
 
 def check_consent(consent: str | None) -> str:
@@ -606,9 +652,26 @@ def language_of(language_type: str, text: str | None) -> str:
     return language if language in catalogue.load().languages else ""
 
 
-def _preview_text(prompt: str) -> str:
+def preview_text(prompt: str) -> str:
+    """What a designed voice says when nobody gives it words: a greeting in the language of its description.
+
+    Args:
+        prompt: The description, in Chinese or English.
+    """
     chinese = sum("\u4e00" <= character <= "\u9fff" for character in prompt)
     return PREVIEW_TEXT_CHINESE if chinese * 3 > len(prompt) else PREVIEW_TEXT
+
+
+def _kind(voice: str) -> Kind | None:
+    """How a voice was made, as its id says; None where it does not."""
+    family = catalogue.custom_family(voice)
+    return next((kind for kind, letters in FAMILIES.items() if letters == family), None)
+
+
+def _unheard(task: asyncio.Task[Any]) -> None:
+    """Take note of how work ended that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _preview(enrolled: Enrolled) -> bytes:

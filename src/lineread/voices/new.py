@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lineread.audio import container
 from lineread.errors import LinereadError, NoAudio, OptionError
 from lineread.results import Speech
-from lineread.speech import SAMPLE_WIDTH, Facts, Request, Spoken
+from lineread.speech import Chunk, Facts, Request, Spoken
 
 if TYPE_CHECKING:
     import os
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from lineread.enrolment import Fidelity
     from lineread.results import AsyncStream, Job, Stream
-    from lineread.speech import Chunk
     from lineread.voices.making import Made
 
 
@@ -209,14 +208,33 @@ def first_words(made: Made, text: str | None, words: Mapping[str, Any], *, strea
 
 
 @contextmanager
-def though_made(made: Made) -> Iterator[None]:
-    """Errors of a new voice's first words say that the voice itself is there."""
+def though_made(name: str) -> Iterator[None]:
+    """Errors of a new voice's first words say that the voice itself is there.
+
+    Args:
+        name: What the voice is called from now on.
+    """
     try:
         yield
     except LinereadError as error:
-        error.message += f" The voice {made.voice.name} is made, and in the voice book; only its words failed."
+        error.message += f" The voice {name} is made, and can speak from now on; only its first words failed."
         error.args = (error.message,)
         raise
+
+
+def spoken(preview: bytes, text: str, facts: Facts) -> Chunk:
+    """A designed voice's preview as speech: all of it in one chunk.
+
+    Args:
+        preview: A WAV file.
+        text: What it says.
+        facts: Who says it.
+
+    Raises:
+        BadReply: It is no WAV file.
+    """
+    pcm, sample_rate = container.read_wav(preview)
+    return Chunk(pcm, sample_rate, 0, (0, len(text)), facts=facts, final=True)
 
 
 def previewed(made: Made, job: Job) -> Speech | None:
@@ -230,11 +248,10 @@ def previewed(made: Made, job: Job) -> Speech | None:
     plain = Request(request.text, request.voice, request.language_type, model=request.model, format=request.format)
     if not made.preview or request != plain or request.text.strip() != made.voice.preview_text:
         return None
-    pcm, sample_rate = container.read_wav(made.preview)
     facts = Facts(made.id.engine, model=made.id.target_model, request_id=made.request_id)
-    seconds = len(pcm) / SAMPLE_WIDTH / sample_rate
-    spoken = Spoken((0, len(request.text)), 0.0, seconds, facts)
-    return Speech(pcm, sample_rate, request.format, request.voice, (spoken,), (), _job=job)
+    sound = spoken(made.preview, request.text, facts)
+    segment = Spoken(sound.span, 0.0, sound.duration, facts)
+    return Speech(sound.pcm, sound.sample_rate, request.format, request.voice, (segment,), (), _job=job)
 
 
 def _streamed(speech: Speech, identity: dict[str, object]) -> dict[str, object]:

@@ -77,9 +77,9 @@ _SAID: Final = {
     "audio/ogg": "ogg",
     "audio/aac": "aac",
 }
-#: Codings that 16 bits hold.
 #: What a WAV file's head says that was written before anybody knew its length, and more.
 _ENDLESS: Final = 0x7FFF0000
+#: Codings that 16 bits hold.
 _SMALL: Final = ("PCM_16", "PCM_U8", "PCM_S8", "ULAW", "ALAW")
 
 #: Where noise, cut-off samples and steady tones are told, and where they are too much.

@@ -1,7 +1,8 @@
-"""What an HTTP client can do about an error.
+"""What somebody can do about an error who is not at the command line.
 
-Owns the remedies that differ from those of the command line: a client has no ``lineread voices`` to run and no key of
-the cloud to set, and what is wrong with the server's own set-up is nothing that it could mend. No I/O.
+Owns the remedies of HTTP clients that differ: a client has no ``lineread voices`` to run and no key of the cloud to
+set, and what is wrong with the server's own set-up is nothing that it could mend. Owns as well how any such remedy
+takes the place of an error's own; agents' tools, also those without a server, have theirs put so. No I/O.
 """
 
 from __future__ import annotations

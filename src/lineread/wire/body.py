@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 #: Most characters of a model's, a voice's or a language's name; a longer one is nobody's.
 LONGEST_NAME: Final = 200
+#: Bytes from which on a body is large: it brings a recording, and is read beside the event loop where that can be.
+LARGE: Final = 1 << 16
+#: Most commas and brackets of a large body. It is large because of one string; what is made of small parts takes
+#: seconds to read, and says nothing. A text may be as long as that and have nothing else in it.
+_MOST_MARKS: Final = 100_000
 #: Samples a second that a format can hold, where it cannot hold all.
 SAMPLE_RATES: Final = {
     "ogg": (8_000, 12_000, 16_000, 24_000, 48_000),
@@ -48,6 +53,16 @@ _SAID: Final = {
     "invalid_value": "has a value that it cannot have",
     "missing_required_parameter": "is missing",
 }
+
+
+def check_parts(body: bytes) -> None:
+    """Refuse a large body that is made of small parts, before it is read.
+
+    Raises:
+        FieldError: It is.
+    """
+    if len(body) > LARGE and sum(body.count(mark) for mark in b",[{") > _MOST_MARKS:
+        raise FieldError("", "invalid_json", "Send the recording as one string.", "The body has too many parts.")
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -8,8 +8,9 @@ the next one would fare alike; ``ServiceFailed`` may be about that segment's tex
 circuit is open, segments fail at once with the error that opened it. After ``OPEN_FOR`` seconds it is half-open: one
 segment is spoken as a probe, without retries, while all others still fail at once. Sound, or an error that only an
 engine that answers can give, closes the circuit; a probe that fails as before opens it again for twice as long, at
-most ``LONGEST``. Segments that were under way when it opened go on; where one of them has closed the circuit before
-the probe failed, that failure counts as any other one's.
+most ``LONGEST``. What never got to the engine (there was no turn within its limit, no budget, nobody who waited) tells
+nothing of it: the next segment is the probe. Segments that were under way when it opened go on; where one of them has
+closed the circuit before the probe failed, that failure counts as any other one's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineread.engines.base import Engine, Wrapper
 from lineread.errors import EngineError, ServiceFailed, TimedOut, Unreachable
+from lineread.wrappers.limited import NoTurn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -94,7 +96,9 @@ class CircuitBreaker(Wrapper):
             raise
 
     def _judge(self, error: EngineError, *, probing: bool) -> None:
-        """What an error before any sound tells of the engine."""
+        """What an error before any sound tells of the engine; nothing if it was not asked at all."""
+        if isinstance(error, NoTurn):
+            return
         strikes = next((count for kind, count in STRIKES.items() if isinstance(error, kind)), 0)
         if not strikes:
             self._close()

@@ -109,7 +109,7 @@ class TokenBucket:
         """Wait until one call may be made. First come, first served.
 
         Raises:
-            Throttled: That would take longer than patience.
+            NoTurn: That would take longer than patience.
         """
         deadline = self._clock() + self._patience
         # Whoever is still in line at the deadline finds at once that its turn is too late, so the line needs no timer.
@@ -142,7 +142,7 @@ class TokenBucket:
         if len(times) >= self._calls:
             turn = max(turn, times[-self._calls] + self._slice)
         if turn > deadline:
-            raise Throttled(
+            raise NoTurn(
                 f"The limit of calls a minute leaves no room for this one within {self._patience:.0f} s.",
                 remedy="Speak less at once, or have the limit of the account raised.",
                 kind="rate",
@@ -190,6 +190,10 @@ class TokenBucket:
         return self._wall() - self._clock()
 
 
+class NoTurn(Throttled):
+    """The call was never made: its turn is too far off. It tells nothing of the service."""
+
+
 class Buckets:
     """The buckets of all limits, made as they are asked for.
 
@@ -230,7 +234,7 @@ class Limited(Wrapper):
         """As the inner engine, once it is the call's turn.
 
         Raises:
-            Throttled: Its turn is too far off.
+            NoTurn: Its turn is too far off.
         """
         quota = self.inner.quota(segment.request)
         if quota is not None:

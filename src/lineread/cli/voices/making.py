@@ -186,7 +186,7 @@ def _tell(client: Client, made: Made, arguments: argparse.Namespace, words: Requ
     if words is not None:
         from lineread.voices import new  # noqa: PLC0415 - as above
 
-        with new.though_made(made):
+        with new.though_made(made.voice.name):
             speech = new.previewed(made, client.prepare(client.named(words))) or client.generate(words)
             path = speech.save(arguments.output)
             if arguments.play:

@@ -4,6 +4,7 @@ Owns the engine's light half: what it accepts, how it is cut, its fingerprint, a
 The sound is made by hibari-tts, an English voice inside a Python package, through a vocoder of our own that turns its
 one speaker into a cast. No key, no network.
 
+    refusing    refuses what is not English
     cast        what a stand-in is, who it stands in for, how a request is read
     made        the files of voices that were made here
     loading     loads the rest, when something has to be spoken anew:
@@ -36,11 +37,11 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from lineread import catalogue
 from lineread.engines.base import Engine, Limits
-from lineread.engines.builtin import cast
+from lineread.engines.builtin import cast, refusing
 from lineread.engines.builtin.cast import Cast
 from lineread.engines.builtin.loading import Loading
 from lineread.engines.cores import cores
-from lineread.english import hibari, refusing
+from lineread.english import hibari
 from lineread.errors import LinereadError
 from lineread.speech import SAMPLE_RATE, Chunk, Facts
 

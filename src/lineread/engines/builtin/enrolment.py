@@ -13,10 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue, text
-from lineread.engines.builtin import cast
+from lineread.engines.builtin import cast, refusing
 from lineread.engines.builtin.made import Made, not_found
 from lineread.engines.enroller import Enroller
-from lineread.english import refusing
 from lineread.enrolment import FAMILIES, Enrolled, Page, Preview, check_name
 from lineread.errors import ConfigError, TextError, VoiceError
 from lineread.speech import SAMPLE_RATE, SAMPLE_WIDTH, Request

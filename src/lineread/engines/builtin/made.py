@@ -84,7 +84,7 @@ class MadeVoices:
             raise self._unusable("read", error) from error
         try:
             return _decoded(voice, data)
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             raise damaged(voice) from None
 
     def add(self, family: str, name: str, voice: Made) -> Made:
@@ -226,10 +226,10 @@ def _decoded(voice: str, data: bytes) -> Made:
     """A voice from its file.
 
     Raises:
-        ValueError: That is none, or another one's; or KeyError, or TypeError.
+        ValueError: That is none, or another one's; or what else it raises to be handed something else.
     """
     facts: dict[str, Any] = json.loads(data)
-    if facts.pop("version") != _VERSION or facts["voice"] != voice:
+    if facts.pop("version") != _VERSION or facts["voice"] != voice or not isinstance(facts["reasons"], list):
         raise ValueError
     made = Made(**facts | {"settings": _numbers(facts["settings"]), "reasons": tuple(facts["reasons"])})
     if not all(isinstance(text, str) for text in (*made[: Made._fields.index("settings")], *made.reasons)):

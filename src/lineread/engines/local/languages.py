@@ -1,7 +1,7 @@
 """Which language each sentence of a text is in.
 
 Owns the judgement over all that is known: the letters, the small words of English and its neighbours, which the
-built-in voice goes by (``engines.builtin.english``), the detector (``tongue``), and the other sentences. English is
+built-in voice goes by (``english.neighbours``), the detector (``tongue``), and the other sentences. English is
 believed where nothing speaks clearly against it, and then no detector is loaded.
 
 Measured on 93,200 docstrings of Python's library, their paragraphs, lines, clauses and lines in capitals, and lines of
@@ -16,7 +16,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from lineread import tongue
-from lineread.english import refusing
+from lineread.english import neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -84,7 +84,7 @@ def language(sentence: str, among: Sequence[str]) -> str:
 def foreign_name(text: str) -> str:
     """What a language that nothing here speaks is called, or else its letters, as far as that is known."""
     if tongue.by_script(text) == "Latin":
-        name = refusing.foreign(text)
+        name = neighbours.foreign(text)
         return "" if name == "foreign" or name in tongue.LANGUAGES else name
     letter = next((each for each in text if each.isalpha() and not each.isascii()), "")
     return unicodedata.name(letter, "").partition(" ")[0].title()
@@ -109,16 +109,16 @@ def _language(sentence: str, script: str, main: str) -> str:
     likely = tongue.likelihoods(sentence)
     best = max(tongue.LATIN, key=lambda each: likely.get(each, 0.0))
     clear = likely.get(best, 0.0) >= _CLEAR and len(sentence.split()) >= _FEWEST_WORDS
-    return main if not clear or (best == "English" and refusing.foreign(sentence)) else best
+    return main if not clear or (best == "English" and neighbours.foreign(sentence)) else best
 
 
 def _latin(text: str) -> str:
     """The language of a text in Latin letters by itself; nothing for one that is none of :data:`tongue.LATIN`."""
-    if name := refusing.foreign(text):
+    if name := neighbours.foreign(text):
         found = tongue.detect(text, _NOT_ENGLISH)
         sure = name in tongue.LATIN or tongue.likelihoods(text).get(found, 0.0) >= _CLEAR
         return found if sure else ""
-    return (_clearly(tongue.likelihoods(text)) if refusing.in_doubt(text) else "") or "English"
+    return (_clearly(tongue.likelihoods(text)) if neighbours.in_doubt(text) else "") or "English"
 
 
 def _clearly(likely: Mapping[str, float]) -> str:

@@ -105,10 +105,12 @@ class Metrics:
         self._requests.labels(dialect, route, str(visit.status)).inc()
         self._duration.labels(route).observe(visit.ended or 0.0)
         self._sent.labels(dialect).inc(visit.sent)
-        if visit.code:
-            self._errors.labels(dialect, visit.code).inc()
-        if visit.first_audio is not None:
-            self._count_speech(visit, dialect)
+        for code in [part.code for part in visit.parts if part.code] or [visit.code]:
+            if code:
+                self._errors.labels(dialect, code).inc()
+        for part in visit.parts or [visit]:
+            if part.first_audio is not None:
+                self._count_speech(part, dialect)
 
     def text(self) -> bytes:
         """All counts, to be scraped."""

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from lineread.errors import LinereadError
+
 if TYPE_CHECKING:
-    from lineread.errors import LinereadError
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Visit:
         asked: When its text came, likewise: with it, or later in a session.
         first_audio: Seconds from its text to the first sound; None before that.
         ended: Seconds until the answer was sent, or given up.
+        parts: The speeches of a request that is more than one; what is said of the whole is what they add up to.
     """
 
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -63,6 +67,33 @@ class Visit:
     asked: float = 0.0
     first_audio: float | None = None
     ended: float | None = None
+    parts: list[Visit] = field(default_factory=list)
+
+    @contextmanager
+    def part(self) -> Iterator[Visit]:
+        """The record of one of several speeches, which is over when the context is left."""
+        part = Visit(self.id, self.method, self.route, self.dialect, self.caller)
+        self.parts.append(part)
+        try:
+            yield part
+        except LinereadError as error:
+            part.failed(error)
+            raise
+        finally:
+            part.end()
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        """Say of the whole what its parts have in common, or come to."""
+        heard = [part for part in self.parts if part.first_audio is not None]
+        for name in ("model", "voice", "engine", "upstream"):
+            setattr(self, name, _common(getattr(part, name) for part in heard or self.parts))
+        self.code = next((part.code for part in self.parts if part.code), "")
+        self.characters = sum(part.characters for part in self.parts)
+        self.seconds = sum(part.seconds for part in heard)
+        self.cached = all(part.cached for part in heard)
+        if heard:
+            self.first_audio = heard[0].began + (heard[0].first_audio or 0.0) - self.began
 
     def heard(self) -> None:
         """The first sound is there."""
@@ -77,6 +108,12 @@ class Visit:
     def end(self) -> None:
         """It is over."""
         self.ended = time.monotonic() - self.began
+
+
+def _common(values: Iterable[str]) -> str:
+    """The value, where it is but one."""
+    found = {*values}
+    return found.pop() if len(found) == 1 else ""
 
 
 #: Where a request carries its visit.

@@ -1,7 +1,7 @@
 """Text to Kokoro's phonemes, in eight languages that may be mixed.
 
 Owns which way a piece of text goes: words in another script than the language's own are read as the language that
-they belong to, since nothing may be left out. The ways themselves:
+they belong to, since nothing may be left out; ``mixed`` cuts it so. The ways themselves:
 
     english     hibari's rules, American
     british     hibari's rules, British

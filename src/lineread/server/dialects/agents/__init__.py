@@ -8,19 +8,19 @@ came with that one, whoever opened the session.
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
-from http import HTTPStatus
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import hdrs, web
 
-from lineread.errors import Leaving, LimitReached
+from lineread.errors import Leaving
 from lineread.mcp.tools import TOOLS
 from lineread.server.access import entrance
 from lineread.server.dialects.agents.hosted import Hosted
 from lineread.server.sight.visit import visit_of
 from lineread.server.transport import asgi
+from lineread.wire import body as bodies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     from lineread.server.desk import Desk
+    from lineread.server.dialects.agents.sessions import Sessions
     from lineread.server.enrolling import Enrolling
 
 PREFIX: Final = entrance.TOOLS
@@ -38,8 +39,6 @@ UPLOADS: Final = ("mcp",)
 _MOST_SESSIONS, _IDLE = 1000, 1800.0
 #: How many of them one key may have.
 _MOST_EACH: Final = 100
-_SESSION: Final = "Mcp-Session-Id"
-_OPENING: Final = b'"initialize"'
 #: Where a scope has the request that it stands for.
 _HTTP: Final = "lineread.http"
 
@@ -56,8 +55,8 @@ class Agents:
         self._desk = desk
         self._enrolling = enrolling
         self._listening: set[asgi.Exchange] = set()
-        self._open: dict[str, dict[str, float]] = {}
-        self._manager: StreamableHTTPSessionManager | None = None
+        self._app: asgi.App  # both, once the application has begun
+        self._sessions: Sessions
 
     def routes(self) -> list[web.RouteDef]:
         """Where it answers; nowhere, unless the server was told to."""
@@ -83,17 +82,20 @@ class Agents:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415 - half a second
 
         from lineread.mcp import protocol  # noqa: PLC0415
+        from lineread.server.dialects.agents.sessions import Sessions  # noqa: PLC0415
 
         server = protocol.server(self._workshop, TOOLS)
-        self._manager = StreamableHTTPSessionManager(
+        manager = StreamableHTTPSessionManager(
             server,
             max_sessions=_MOST_SESSIONS,
             session_idle_timeout=_IDLE,
             max_request_body_size=self._desk.options.max_upload,
         )
+        self._app = manager.handle_request
+        self._sessions = Sessions(self._app, each=_MOST_EACH, idle=_IDLE)
         over = asyncio.Event()
         begun = asyncio.Event()
-        task = asyncio.create_task(_run(self._manager, begun, over))  # its scopes belong to one task
+        task = asyncio.create_task(_run(manager, begun, over))  # its scopes belong to one task
         await begun.wait()
         try:
             yield
@@ -105,44 +107,16 @@ class Agents:
         """A message of the protocol's, or a client that listens."""
         if self._desk.closing:
             raise Leaving("This server is about to stop.", remedy="Try again when it is back.", retryable=True)
-        assert self._manager is not None  # the application has begun
+        bodies.check_parts(await http.read())
         caller = visit_of(http).caller
-        if caller and _SESSION not in http.headers and _OPENING in await http.read():
-            self._check_room(caller)
+        app = partial(self._sessions.answer, caller) if caller else self._app
         exchange = asgi.Exchange(http, **{_HTTP: http}, **_user(caller))
         if http.method == hdrs.METH_GET:
             self._listening.add(exchange)
         try:
-            return await exchange.answer(self._manager.handle_request)
+            return await exchange.answer(app)
         finally:
             self._listening.discard(exchange)
-            self._note(caller, http, exchange.begun)
-
-    def _check_room(self, caller: str) -> None:
-        """Refuse a key more sessions than others could do without.
-
-        Raises:
-            LimitReached: It has as many as it may.
-        """
-        idle = time.monotonic() - _IDLE
-        self._open[caller] = {each: used for each, used in self._open.get(caller, {}).items() if used > idle}
-        if len(self._open[caller]) >= _MOST_EACH:
-            raise LimitReached(
-                f"This key has {_MOST_EACH} sessions of agents open.",
-                remedy="End those that are done (DELETE), or wait: one that lies idle ends after half an hour.",
-                retryable=True,
-                retry_after=60.0,
-            )
-
-    def _note(self, caller: str, http: web.Request, answer: web.StreamResponse | None) -> None:
-        """Note which session of a key was opened, used or ended."""
-        session = (None if answer is None else answer.headers.get(_SESSION)) or http.headers.get(_SESSION)
-        if not caller or session is None or answer is None:
-            return
-        if http.method == hdrs.METH_DELETE or answer.status == HTTPStatus.NOT_FOUND:
-            self._open.get(caller, {}).pop(session, None)
-        else:
-            self._open.setdefault(caller, {})[session] = time.monotonic()
 
     def _workshop(self, context: ServerRequestContext[Any, Any]) -> Hosted:
         """The workshop for whoever sent a request."""

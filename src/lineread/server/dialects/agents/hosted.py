@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lineread import catalogue
 from lineread.enrolment import LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
 from lineread.errors import ModelError, OptionError
 from lineread.mcp import making, tools
 from lineread.mcp.workshop import REMEDIES, Birth, Take, Workshop
+from lineread.results import Tally
 from lineread.server.sight.visit import visit_of
 from lineread.server.sound import files
-from lineread.speech import Request
+from lineread.server.sound.writing import Writing
+from lineread.speech import Facts, Request
 from lineread.voices import making as voices
-from lineread.voices import sample
+from lineread.voices import new, sample
 from lineread.wire import advice
 
 if TYPE_CHECKING:
@@ -35,6 +37,13 @@ if TYPE_CHECKING:
 #: The models that speak where none is named, without and with an instruction.
 _MODEL: Final = "qwen3-tts-flash"
 _INSTRUCT_MODEL: Final = "qwen3-tts-instruct-flash"
+
+
+class _Said(NamedTuple):
+    """What a designed voice said when it was made: the text, and a WAV file of it. Empty where there is none."""
+
+    text: str
+    wav: bytes
 
 
 class Hosted(Workshop):
@@ -68,22 +77,19 @@ class Hosted(Workshop):
     async def quote(self, request: Request) -> Quote:
         """As any workshop, for what the key may ask for."""
         desk, request = self._desk, self._named(request)
-        desk.check_voice(desk.key(self._visit), request.voice, request.model or "")
-        return await asyncio.to_thread(desk.client.quote, request)
+        key = desk.key(self._visit)
+        desk.check_voice(key, request.voice, request.model or "")
+        # Names of the voice book are its user's own: who shows a key is somebody else.
+        quote = desk.client.quote if key is not None else lambda asked: desk.client.quote(desk.client.found(asked))
+        return await asyncio.to_thread(quote, request)
 
     async def speak(self, request: Request, file: str | None, heard: Heard) -> Take:
         """As any workshop; the sound is kept on the shelf for a day."""
         desk = self._desk
-        async with desk.order(self._visit, self._named(request)) as order:
-            name = await desk.file(order, None, heard)
-            address, _ = files.url(self._http, desk, name)
-            return Take.of(
-                order.job,
-                order.tally,
-                {"audio_url": address},
-                desk.shelf.path(name),
-                seconds=self._visit.seconds,
-            )
+        with self._visit.part() as part:
+            async with desk.order(part, self._named(request)) as order:
+                name = await desk.file(order, None, heard)
+                return Take.of(order.job, order.tally, self._places(name), desk.shelf.path(name), seconds=part.seconds)
 
     async def own_voices(self) -> list[dict[str, Any]]:
         """The voices that the key may have speak, and those of the user's book where there are no keys."""
@@ -101,20 +107,48 @@ class Hosted(Workshop):
     async def make(self, kind: Kind, wish: dict[str, Any], heard: Heard) -> Birth:
         """As any workshop; the voice belongs to the key, and without keys to the user."""
         recording = _recording(wish["voice_sample"]) if kind == "clone" else b""
-        if self._desk.key(self._visit) is None:
-            with self._desk.seat(self._visit, None):
-                made = await making.make(self._desk.client, kind, {**wish, "realtime": False}, recording)
-            facts, notes, paid = making.facts(made), (*made.id.reasons, *made.notes), bool(made.request_id)
-        else:
-            consent = voices.check_consent(wish["consent"]) if kind == "clone" else ""
-            enrolled = await self._enrolling.make(self._visit, self._order(kind, wish, recording), consent=consent)
-            facts, notes, paid = _facts(enrolled), enrolled.reasons, True
-        yuan = (self.price(kind) or 0.0) if paid else 0.0
-        take = None
-        if wish["text"]:
-            request = Request(wish["text"], facts["voice"], wish["language_type"])
-            take = await self.speak(request, None, heard)
-        return Birth(facts, notes, yuan, take)
+        key = self._desk.key(self._visit)
+        birth, said = await (self._mine(kind, wish, recording) if key is None else self._theirs(kind, wish, recording))
+        text = wish["text"] or said.text
+        if not text:
+            return birth
+        request = Request(text, birth.facts["voice"], wish["language_type"], model=birth.facts["target_model"])
+        with new.though_made(request.voice):
+            if said.wav and text.strip() == said.text:
+                return replace(birth, take=await self._shelved(request, said.wav))
+            return replace(birth, take=await self.speak(request, None, heard))
+
+    async def _mine(self, kind: Kind, wish: dict[str, Any], recording: bytes) -> tuple[Birth, _Said]:
+        """A voice for the server's own user, who has a voice book."""
+        with self._enrolling.seat(self._visit, None):
+            made = await making.make(self._desk.client, kind, {**wish, "realtime": False}, recording)
+        birth = Birth(making.facts(made), (*made.id.reasons, *made.notes), (self.price(kind) or 0.0) * made.paid, None)
+        return birth, _Said(made.voice.preview_text, made.preview)
+
+    async def _theirs(self, kind: Kind, wish: dict[str, Any], recording: bytes) -> tuple[Birth, _Said]:
+        """A voice for the key that was shown."""
+        consent = voices.check_consent(wish["consent"]) if kind == "clone" else ""
+        order = self._order(kind, wish, recording)
+        made = await self._enrolling.make(self._visit, order, consent=consent)
+        wav = made.preview.audio if made.preview is not None else b""
+        text = made.preview_text or (order.preview_text if isinstance(order, Design) else "")
+        return Birth(_facts(made), made.reasons, self.price(kind) or 0.0, None), _Said(text, wav)
+
+    async def _shelved(self, request: Request, preview: bytes) -> Take:
+        """The first words of a designed voice: its preview, which is paid for and says them."""
+        engine = self._desk.client.engine().name
+        sound = new.spoken(preview, request.text, Facts(engine, model=request.model or ""))
+        tally = Tally()
+        tally.add(sound)
+        async with Writing(self._desk.shelf, request.format, None) as file:
+            await file.add(sound)
+            name = await file.keep(None)
+        places = self._places(name)
+        return Take(request, tally.duration, tally, engine, 0.0, places, self._desk.shelf.path(name))
+
+    def _places(self, name: str) -> dict[str, str]:
+        """Where a file of the shelf can be fetched."""
+        return {"audio_url": files.url(self._http, self._desk, name)[0]}
 
     def _named(self, request: Request) -> Request:
         """The request with a model, unless its voice brings one along."""
@@ -132,14 +166,15 @@ class Hosted(Workshop):
         enroller = self._desk.client.engine().enroller()
         if enroller is None:
             raise ModelError("This server makes no voices.", code="no_enrolment")
-        target = enroller.target(kind)
-        language = voices.language_of(wish["language_type"], wish["text"]) or None
+        target, asked = enroller.target(kind), wish["language_type"]
         if kind == "clone":
             name = wish["voice_name"] or voices.named_after(recording)
-            return Clone(name, recording, "audio/wav", target, wish["transcript"], language)
+            spoken = voices.language_of(asked, wish["transcript"]) or None
+            return Clone(name, recording, "audio/wav", target, wish["transcript"], spoken)
         prompt = voices.check_length("The description", wish["voice_prompt"], LONGEST_PROMPT)
-        text = voices.check_length("The text", wish["text"] or voices.PREVIEW_TEXT, LONGEST_PREVIEW)
-        return Design(wish["voice_name"] or voices.named_after(prompt.encode()), prompt, text, target, language)
+        text = voices.check_length("The text", wish["text"] or voices.preview_text(prompt), LONGEST_PREVIEW)
+        name = wish["voice_name"] or voices.named_after(prompt.encode())
+        return Design(name, prompt, text, target, voices.language_of(asked, text) or None)
 
 
 def _recording(source: str) -> bytes:

@@ -7,11 +7,11 @@ question. What clients say and are told is in ``wire.customization_server``, wha
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lineread.enrolment import Clone, Design
+from lineread.wire import body as bodies
 from lineread.wire import customization_server as wire
-from lineread.wire.body import FieldError
 from lineread.wire.customization import Deletion, Listing, Query, Remote
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from lineread.wire.customization import Asked
     from lineread.wire.dashscope_server import Refusal
 
-#: Bytes from which on a body is read beside the event loop.
-_LARGE: Final = 1 << 16
-#: Most commas and brackets of a large body: it is large because of one string, and the texts beside it are short.
-_MOST_MARKS: Final = 20_000
-
 
 async def decoded(body: bytes) -> Asked:
     """What a body asks for.
@@ -33,11 +28,8 @@ async def decoded(body: bytes) -> Asked:
     Raises:
         LinereadError: It asks for nothing that can be.
     """
-    if len(body) <= _LARGE:
-        return wire.decode(body)
-    if sum(body.count(mark) for mark in b",[{") > _MOST_MARKS:  # a second of work, for nothing
-        raise FieldError("", "invalid_json", "Send the recording as one string.", "The body has too many parts.")
-    return await asyncio.to_thread(wire.decode, body)
+    bodies.check_parts(body)
+    return await asyncio.to_thread(wire.decode, body) if len(body) > bodies.LARGE else wire.decode(body)
 
 
 async def answer(enrolling: Enrolling, visit: Visit, asked: Asked) -> bytes:

@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from lineread.english import refusing, tongues
+from lineread.engines.builtin import refusing
+from lineread.english import tongues
 from lineread.errors import TextError
 from lineread.text.arriving import Arriving
 

@@ -1,0 +1,121 @@
+"""What agents get of a server that has keys: voices as made at home, nobody else's, and each speech counted."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from agents.agent import agent, keyed
+from lineread.client import Client
+from lineread.engines.base import Engine
+from lineread.engines.fake import Fake
+from lineread.enrolment import Clone, Design
+from lineread.errors import ServiceFailed
+from lineread.speech import billed_characters
+from lineread.voices.book import Id, OwnVoice
+from server.live import get, live, until
+from server.voicemaking import PREVIEW, SAMPLE, Making, key_file
+
+RECORDING = "data:audio/wav;base64," + base64.b64encode(SAMPLE).decode()
+
+
+def client(tmp_path: Path, engine: Engine) -> Client:
+    """A client of the server's own user."""
+    return Client(engine=engine, cache_dir=tmp_path / "cache", notice=lambda _: None)
+
+
+@pytest.mark.parametrize("engine", [Making, Fake])  # one that makes voices, one that makes none
+async def test_a_key_learns_nothing_of_the_owners_book(engine: type[Engine], tmp_path: Path) -> None:
+    """A name of the book is quoted, spoken and refused as one that is nobody's is."""
+    path, keys = key_file(tmp_path)
+    speaker = client(tmp_path, engine())
+    made = Id("qwen-tts-vd-guide-1", "fake", "memory", "", "qwen3-tts-vd-2026-01-26")
+    speaker.casting.book.keep(OwnVoice("narrator", "design", "2026-11-23T06:00:00+00:00", prompt="Dry.", ids=(made,)))
+    async with (
+        live(tmp_path, client=speaker, mcp=True, key_file=str(path)) as server,
+        keyed(server.url, keys["alice"]) as alice,
+    ):
+        for tool in ("quote", "speak"):
+            answers = []
+            for name in ("narrator", "tarrasor"):
+                result = await alice.client.call_tool(tool, {"text": "Hello.", "voice": name})
+                facts = {key: fact for key, fact in (result.structured_content or {}).items() if key != "audio_url"}
+                said = "" if facts else str(result.content[0])
+                answers.append((result.is_error, str(facts).replace(name, "?"), said.replace(name, "?")))
+            known, unknown = answers
+            if tool == "speak" and not known[0]:  # the tones of two names differ in nothing but themselves
+                assert "qwen-tts-vd" not in str(known)
+            assert known == unknown
+
+
+async def test_voices_are_made_as_at_home(tmp_path: Path) -> None:
+    """A clone is of the language of its words, whatever it says first; a design without words has a greeting in the
+    description's language, and that preview is what it says first: nothing is spoken or counted again.
+    """
+    path, keys = key_file(tmp_path)
+    engine = Making()
+    async with (
+        live(tmp_path, client=client(tmp_path, engine), mcp=True, key_file=str(path)) as server,
+        keyed(server.url, keys["alice"]) as alice,
+    ):
+        me = await alice.call(
+            "clone_voice",
+            voice_sample=RECORDING,
+            consent="Me.",
+            transcript="你好，世界，今天天气很好。",
+            text="Good day.",
+        )
+        guide = await alice.call("design_voice", voice_prompt="一位五十多岁、语调低沉的博物馆讲解员。", audio=True)
+        cloned, designed = engine.memory.orders
+        assert isinstance(cloned, Clone)
+        assert isinstance(designed, Design)
+        assert (cloned.language, designed.language) == ("Chinese", "Chinese")
+        assert "你好" in designed.preview_text
+        assert engine.heard == [me["voice"]]
+        assert [base64.b64decode(sound.data) for sound in guide["sounds"]] == [PREVIEW]
+        assert await alice.sound(guide) == (1.0, PREVIEW)
+
+
+@pytest.mark.parametrize("way", ["stdio", "http", "keyed"])
+async def test_a_voice_whose_first_words_fail_is_told(way: str, tmp_path: Path) -> None:
+    """It is made, and paid for: the error says what it is called."""
+    wish = {"voice_sample": RECORDING, "voice_name": "me", "consent": "Me.", "text": "Здравствуйте.", "audio": True}
+    if way != "keyed":
+        async with agent(way, tmp_path) as caller:
+            said, _ = await caller.refused("clone_voice", **wish)
+            assert "The voice me is made, and can speak from now on; only its first words failed." in said
+            assert [each["voice"] for each in (await caller.call("list_voices", own=True))["voices"]] == ["me"]
+        return
+    path, keys = key_file(tmp_path)
+    engine = Making()
+    engine._script.append(ServiceFailed("broken"))
+    async with (
+        live(tmp_path, client=client(tmp_path, engine), mcp=True, key_file=str(path)) as server,
+        keyed(server.url, keys["alice"]) as alice,
+    ):
+        said, _ = await alice.refused("clone_voice", **wish)
+        (made,) = engine.memory.voices
+        assert f"The voice {made} is made" in said
+
+
+async def test_each_speech_of_a_call_counts(tmp_path: Path) -> None:
+    """Four previews, of which one is refused, are three speeches and an error in the metrics; the log has their sum."""
+    path, keys = key_file(tmp_path)
+    engine = Making()
+    async with live(tmp_path, client=client(tmp_path, engine), mcp=True, key_file=str(path)) as server:
+        async with keyed(server.url, keys["alice"]) as alice:
+            heard = (await alice.call("preview_voices", voices=["Cherry", "Nobody", "Ethan", "Serena"]))["previews"]
+        said = (await server.ask(get("/metrics", f"Authorization: Bearer {keys['alice']}"))).body.decode()
+        await until(lambda: any("audio_s" in line for line in server.requests()))
+        (line,) = [line for line in server.requests() if "audio_s" in line]
+    speeches = [float(line.split()[-1]) for line in said.splitlines() if line.startswith("lineread_speeches_total")]
+    assert sum(speeches) == 3
+    assert 'lineread_errors_total{code="unknown_voice",dialect="mcp"} 1.0' in said
+    voices = [line for line in said.splitlines() if line.startswith("lineread_audio_seconds_total")]
+    assert all(any(f'"{name}"' in line for line in voices) for name in ("Cherry", "Ethan", "Serena"))
+    characters = sum(billed_characters(each.text) for each in engine.calls)
+    assert (line["caller"], line["characters"], line["code"]) == ("alice", characters, "unknown_voice")
+    assert line["audio_s"] == pytest.approx(sum(each.get("seconds", 0) for each in heard), abs=0.05)
+    assert "voice" not in line  # they were several
