@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 #: Seconds that work gets to clean up after itself when the process ends.
 EXIT_PATIENCE = 5.0
+#: Seconds that work gets then which is to be seen to its end.
+LAST_PATIENCE = 60.0
 
 
 class Closable(Protocol):
@@ -39,6 +41,7 @@ class Closable(Protocol):
 
 _caller = threading.local()
 _closables: weakref.WeakSet[Closable] = weakref.WeakSet()
+_lasting: dict[asyncio.Task[Any], str] = {}
 _WAITING = object()
 _END = object()
 
@@ -61,6 +64,39 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 def close_at_exit(closable: Closable) -> None:
     """Close this, if it is still alive then, before the process ends."""
     _closables.add(closable)
+
+
+def see_to_end(task: asyncio.Task[Any], line: str) -> None:
+    """Do not cancel a task when the process ends: what it does is paid for, and would be lost.
+
+    Args:
+        task: Whatever it needs has to be closed after :func:`seen_to_end`.
+        line: What whoever has to wait for it is told.
+    """
+    _lasting[task] = line
+    task.add_done_callback(_lasting.pop)
+
+
+async def seen_to_end(say: Callable[[str], object]) -> None:
+    """Wait for the tasks of this event loop that are to be seen to their ends. Who is cancelled meanwhile cancels them.
+
+    Args:
+        say: Takes the line of each that is waited for.
+    """
+    if not _lasting:
+        return
+    await on_event_loop()
+    import asyncio  # noqa: PLC0415 - see the module's header
+
+    here = {task: line for task, line in list(_lasting.items()) if task.get_loop() is asyncio.get_running_loop()}
+    for line in here.values():
+        say(line)
+    try:
+        await asyncio.gather(*(asyncio.wait([task]) for task in here))  # neither of which cancels them
+    except asyncio.CancelledError:
+        for task in here:
+            task.cancel()
+        raise
 
 
 class Iteration(Generic[T]):
@@ -264,8 +300,9 @@ class _Portal:
         if not self.ours or not self.thread.is_alive():
             return
         self.closing = True
-        with suppress(TimeoutError):  # what does not let itself be cancelled shall not hold up the exit
-            self.submit(_wind_up()).result(timeout=EXIT_PATIENCE)
+        # What does not let itself be cancelled shall not hold up the exit, and who interrupts once more means it.
+        with suppress(TimeoutError, KeyboardInterrupt):
+            self.submit(_wind_up()).result(timeout=LAST_PATIENCE if _lasting else EXIT_PATIENCE)
         self.tell(self.loop.stop)
         self.thread.join(timeout=EXIT_PATIENCE)
         if not self.thread.is_alive():
@@ -332,7 +369,7 @@ async def _adopt(step: Any) -> Any:  # noqa: ANN401 - as in _step
 async def _wind_up() -> None:
     import asyncio  # noqa: PLC0415 - see the module's header
 
-    rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    rest = asyncio.all_tasks() - {asyncio.current_task()} - {*_lasting}
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)

@@ -346,7 +346,8 @@ class Client:
         _sync.run(self.aclose())
 
     async def aclose(self) -> None:
-        """As :meth:`close`, for callers with an event loop."""
+        """As :meth:`close`, for callers with an event loop. A voice that is still being made is waited for."""
+        await _sync.seen_to_end(self._say)
         with self._opening:
             engines = [*self._open.values()]
             self._open.clear()

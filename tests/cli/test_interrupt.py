@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -11,8 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from support import install, python
+from loopback.customization import VoiceCloud, make
+from loopback.dashscope import Call
+from support import install, lineread, python
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there Ctrl-C is no signal to send")
 
@@ -177,3 +182,48 @@ def test_an_interrupt_where_the_interpreter_hears_nothing_is_not_lost() -> None:
     )
     done = python(code, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+COMMAND = ("-m", "lineread", "voices", "design", "A dry guide.", "--name", "guide", "--text", "This way.")
+LIBRARY = ("-c", "from lineread import tts; tts.voice_design('A dry guide.', voice_name='guide', text='This way.')")
+
+
+@pytest.mark.parametrize("program", [COMMAND, LIBRARY], ids=["command", "library"])
+@pytest.mark.parametrize("patient", [True, False])
+async def test_while_a_voice_is_made(program: tuple[str, ...], patient: bool) -> None:  # noqa: FBT001 - a case
+    """It is paid for, so it is waited for and kept, which one line says; who insists does not have to wait."""
+    gate, begun = asyncio.Event(), asyncio.Event()
+    made = make()
+
+    async def slowly(call: Call) -> web.StreamResponse:
+        begun.set()
+        await gate.wait()
+        return await made(call)
+
+    async with VoiceCloud() as cloud:
+        cloud.script(slowly)
+        environ = {**os.environ, "DASHSCOPE_API_KEY": cloud.key, "DASHSCOPE_HTTP_BASE_URL": cloud.base_url}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *program, env=environ, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stderr is not None
+        try:
+            async with asyncio.timeout(30):
+                await begun.wait()
+                process.send_signal(signal.SIGINT)
+                while b"the voice guide is still being made" not in (said := await process.stderr.readline()):
+                    assert said  # the traceback of the library's caller
+                if patient:
+                    gate.set()
+                else:
+                    process.send_signal(signal.SIGINT)
+                _, rest = await process.communicate()
+        finally:
+            gate.set()
+            if process.returncode is None:
+                process.kill()
+        assert rest == b""
+        assert process.returncode in (130, -signal.SIGINT)
+        listed = lineread("voices", "list", "--json", "--own") if patient else None
+        assert listed is None or [each["id"] for each in json.loads(listed.stdout)] == ["guide"]
+        assert len(cloud.voices) == patient

@@ -400,6 +400,7 @@ class Maker:
         and nobody else makes one of that name before.
         """
         task = asyncio.create_task(self._safe(voice, asked, sample, target))
+        _sync.see_to_end(task, f"the voice {asked.name} is still being made, and kept. Interrupt again to give it up.")
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
