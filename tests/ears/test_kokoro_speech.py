@@ -40,6 +40,12 @@ LINES = {
     "it": (("Il treno arriva in stazione questa mattina.", "Mia sorella abita in una casa molto grande."), "Dolce", 10),
     "pt": (("O trem chega na estação amanhã de manhã.", "Minha irmã mora em uma casa muito grande."), "Cherry", 15),
 }  # fmt: skip
+#: Hindi, and how the recogniser writes it best: in the letters of Urdu, which is the same when spoken.
+HINDI = {
+    "आज मौसम बहुत अच्छा है।": "آج موسم بہت اچھا ہے",
+    "कल सुबह हम स्टेशन पर मिलेंगे।": "کل صبح ہم اسٹیشن پر ملیں گے",
+    "मेरी बहन बड़े घर में रहती है।": "میری بہن بڑے گھر میں رہتی ہے",
+}
 
 
 @pytest.fixture
@@ -97,6 +103,18 @@ def test_other_languages_are_understood(client: Client, language: str) -> None:
     assert errors(said, understood(rest + rest.join(line.pcm for line in spoken) + rest, language)) <= (
         len(said) * hundredths / 100
     )
+
+
+@needs_espeak
+@pytest.mark.parametrize("voice", ["hf_alpha", "hm_omega"])
+def test_hindi_is_understood(client: Client, voice: str) -> None:
+    """A woman and a man: of six letters at most one is heard otherwise."""
+    rest = bytes(24_000)
+    with client:
+        spoken = [client.generate(Request(text, voice, "Hindi")) for text in HINDI]
+    said = letters("".join(HINDI.values()))
+    heard = understood(rest + rest.join(line.pcm for line in spoken) + rest, "ur")
+    assert errors(said, heard) <= len(said) / 6
 
 
 def test_english_inside_chinese_is_heard(client: Client) -> None:

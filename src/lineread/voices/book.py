@@ -19,7 +19,6 @@ import os
 import re
 import sys
 import time
-import zlib
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -226,7 +225,8 @@ class Book:
         """
         try:
             os.makedirs(self._directory, 0o700, exist_ok=True)
-            return claims.claim(os.path.join(self._directory, ".names"), zlib.crc32(name.strip().casefold().encode()))
+            place = int.from_bytes(hashlib.sha256(name.strip().casefold().encode()).digest()[:7])
+            return claims.claim(os.path.join(self._directory, ".names"), place)
         except OSError as error:
             raise self._unwritable(error) from error
 
