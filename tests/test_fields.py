@@ -23,7 +23,7 @@ from lineread.fields import CALLS, GENERATE, REALTIME, REQUIRED, VOICE_CLONE, VO
 from lineread.plan import check
 from lineread.server.reference.document import document
 from lineread.speech import LiveRequest
-from lineread.voices.making import Wanted
+from lineread.voices.wishes import Wanted
 from lineread.wire import customization_server, dashscope_server, openai
 from lineread.wire.body import SAMPLE_RATES
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from lineread.plan import Plan
     from lineread.quote import Quote
     from lineread.speech import Chunk, Segment
-    from lineread.voices.making import CloneWish, DesignWish, Made, Maker
+    from lineread.voices.making import Made, Maker
+    from lineread.voices.wishes import CloneWish, DesignWish
 
 Asked = TypeVar("Asked", Request, LiveRequest)
 

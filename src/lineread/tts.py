@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from lineread.live.session import Live
     from lineread.results import AsyncStream, Speech, Stream
     from lineread.speech import Mode
-    from lineread.voices.making import CloneWish, DesignWish, Made
+    from lineread.voices.making import Made
     from lineread.voices.new import NewVoice, NewVoiceAsyncStream, NewVoiceStream
+    from lineread.voices.wishes import CloneWish, DesignWish
 
 
 class Options(TypedDict, total=False):
@@ -90,7 +91,7 @@ class LiveOptions(TypedDict, total=False):
 
 
 class VoiceOptions(TypedDict, total=False):
-    """What else the making of a voice may be told; see :class:`lineread.voices.making.Wanted`."""
+    """What else the making of a voice may be told; see :class:`lineread.voices.wishes.Wanted`."""
 
     language_type: str
     realtime: bool
@@ -459,7 +460,7 @@ def _clone(
     extras: VoiceExtras,
 ) -> tuple[Client, CloneWish, dict[str, Any]]:
     """The client, the wish, and how the first words are spoken."""
-    from lineread.voices.making import CloneWish, Wanted  # noqa: PLC0415 - asyncio: nothing else has to load it
+    from lineread.voices.wishes import CloneWish, Wanted  # noqa: PLC0415 - asyncio: nothing else has to load it
 
     client, wanted, words = _for_a_voice(extras)
     wish = CloneWish(sample, name, consent, transcript, words["language_type"], Wanted(**wanted))
@@ -470,7 +471,7 @@ def _design(
     prompt: str, name: str | None, text: str | None, extras: VoiceExtras
 ) -> tuple[Client, DesignWish, dict[str, Any]]:
     """As :func:`_clone`."""
-    from lineread.voices.making import DesignWish, Wanted  # noqa: PLC0415 - as above
+    from lineread.voices.wishes import DesignWish, Wanted  # noqa: PLC0415 - as above
 
     client, wanted, words = _for_a_voice(extras)
     return client, DesignWish(prompt, name, text, words["language_type"], Wanted(**wanted)), words
@@ -496,9 +497,9 @@ def _sync_first_words(
     request = new.first_words(made, text, words, stream=stream)
     if request is None:
         return new.NewVoice(made, None)
-    if stream:
-        return new.NewVoiceStream(made, client.generate(request, stream=True))
     with new.though_made(made.voice.name):
+        if stream:
+            return new.NewVoiceStream(made, client.generate(request, stream=True))
         job = client.prepare(client.named(request))
         return new.NewVoice(made, new.previewed(made, job) or client.generate(request))
 
@@ -512,11 +513,11 @@ async def _async_first_words(
     request = new.first_words(made, text, words, stream=stream)
     if request is None:
         return new.NewVoice(made, None)
-    if stream:
-        return new.NewVoiceAsyncStream(made, await client.agenerate(request, stream=True))
-    return new.NewVoice(
-        made, new.previewed(made, client.prepare(await client.anamed(request))) or await client.agenerate(request)
-    )
+    with new.though_made(made.voice.name):
+        if stream:
+            return new.NewVoiceAsyncStream(made, await client.agenerate(request, stream=True))
+        job = client.prepare(await client.anamed(request))
+        return new.NewVoice(made, new.previewed(made, job) or await client.agenerate(request))
 
 
 def _prepare(

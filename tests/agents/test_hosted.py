@@ -14,7 +14,7 @@ from lineread.engines.fake import Fake
 from lineread.enrolment import Clone, Design
 from lineread.errors import ServiceFailed
 from lineread.speech import billed_characters
-from lineread.voices.book import Id, OwnVoice
+from lineread.voices.record import Id, OwnVoice
 from server.live import get, live, until
 from server.voicemaking import PREVIEW, SAMPLE, Making, key_file
 

@@ -24,7 +24,7 @@ from lineread.errors import NoAudio, QuotaExceeded, ServiceFailed
 from lineread.server.enrolling import Enrolling
 from lineread.server.fetching import Fetcher
 from lineread.server.sight.visit import Visit
-from lineread.voices.book import Id, OwnVoice
+from lineread.voices.record import Id, OwnVoice
 from lineread.wire.customization import LONGEST_SAMPLE
 from loopback.customization import VoiceCloud
 from loopback.dashscope import KEY

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineread.errors import ConfigError, OptionError, VoiceError
-from lineread.voices import book as book_module
-from lineread.voices.book import Book, Id, OwnVoice, file_name
+from lineread.voices import archive
+from lineread.voices.book import Book
+from lineread.voices.record import Id, OwnVoice, encoded, file_name
 
 HTTP, REALTIME = "qwen3-tts-vc-2026-01-22", "qwen3-tts-vc-realtime-2026-01-15"
 CLONE = OwnVoice(
@@ -114,7 +115,8 @@ def test_did_you_mean(book: Book) -> None:
 
 WRITER = """
 import sys
-from lineread.voices.book import Book, Id
+from lineread.voices.book import Book
+from lineread.voices.record import Id
 book, mine = Book(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
@@ -197,7 +199,7 @@ def test_a_use_is_not_noted_while_the_book_is_busy(book: Book) -> None:
 
 def changed(**facts: object) -> bytes:
     """A record that is whole but for this."""
-    record = json.loads(book_module._encoded(CLONE.with_id(made())))
+    record = json.loads(encoded(CLONE.with_id(made())))
     return json.dumps(record | facts).encode()
 
 
@@ -343,7 +345,7 @@ def test_a_hostile_export(names: list[str], book: Book, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("x"))
 
 
-def archive(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+def exported(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
     """An export, with these entries."""
     with zipfile.ZipFile(path, "w", method) as file:
         for name, data in entries.items():
@@ -351,7 +353,7 @@ def archive(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_DEF
     return path
 
 
-GOOD = {"guide/voice.json": book_module._encoded(replace(DESIGN, preview=""))}
+GOOD = {"guide/voice.json": encoded(replace(DESIGN, preview=""))}
 HOSTILE = {
     "same-name": GOOD | {"x/voice.json": GOOD["guide/voice.json"].replace(b'"guide"', b'"Guide"')},
     "same-entry": GOOD | {"GUIDE/voice.json": b""},
@@ -367,14 +369,14 @@ HOSTILE = {
 def test_a_hostile_entry(entries: dict[str, bytes], book: Book, tmp_path: Path) -> None:
     """One bad entry, and nothing of the file is taken in."""
     with pytest.raises(OptionError, match="no exported voice book"):
-        book.take_in(str(archive(tmp_path / "evil.zip", entries)))
+        book.take_in(str(exported(tmp_path / "evil.zip", entries)))
     assert not (tmp_path / "voices").exists()
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_export_with_wrong_bytes(method: int, book: Book, tmp_path: Path) -> None:
     """Wherever a byte of it is wrong, it is refused in one line, or the voice is the one that was exported."""
-    path = archive(tmp_path / "cast.zip", GOOD, method)
+    path = exported(tmp_path / "cast.zip", GOOD, method)
     whole = path.read_bytes()
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
@@ -388,12 +390,12 @@ def test_an_export_with_wrong_bytes(method: int, book: Book, tmp_path: Path) -> 
 
 def test_an_export_that_is_too_much(book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What unpacks to more than may be is neither taken in nor written, and the error says how much may be."""
-    path = archive(tmp_path / "bomb.zip", GOOD | {"a": bytes(2000), "b": bytes(2000)})
-    monkeypatch.setattr(book_module, "_MOST_IN_ALL", 3 << 10)
+    path = exported(tmp_path / "bomb.zip", GOOD | {"a": bytes(2000), "b": bytes(2000)})
+    monkeypatch.setattr(archive, "_MOST_IN_ALL", 3 << 10)
     with pytest.raises(OptionError, match="too much for one file"):
         book.take_in(str(path))
     book.keep(CLONE.with_id(made()), {CLONE.sample: b"RIFF sample"})
-    monkeypatch.setattr(book_module, "_MOST_FILES", 1)
+    monkeypatch.setattr(archive, "_MOST_FILES", 1)
     with pytest.raises(OptionError, match="too much for one file"):
         book.export(str(tmp_path / "cast.zip"))
     assert list(tmp_path.glob("cast*")) == []

@@ -9,8 +9,8 @@ import pytest
 
 from lineread import catalogue
 from lineread.errors import RequestError
-from lineread.voices.book import Id, OwnVoice
 from lineread.voices.listing import own_record, own_voices, system_record, system_voices
+from lineread.voices.record import Id, OwnVoice
 
 MODEL = "qwen3-tts-vd-2026-01-26"
 GUIDE = OwnVoice("guide", "design", "2026-11-23T10:00:00Z", language="English", ids=(Id("id", "e", "p", "a", MODEL),))

@@ -18,10 +18,11 @@ from lineread.client import Client
 from lineread.errors import ConfigError, LinereadError, OptionError, ServiceFailed, VoiceError
 from lineread.fields import VOICE_CLONE, VOICE_DESIGN, json_schema
 from lineread.speech import LiveRequest, Request
-from lineread.voices import making
+from lineread.voices import wishes
 from lineread.voices.book import Book
-from lineread.voices.making import CloneWish, DesignWish, Made, Maker, Wanted
+from lineread.voices.making import Made, Maker
 from lineread.voices.sample import Sample
+from lineread.voices.wishes import CloneWish, DesignWish, Wanted
 from voices.studio import Service, Studio
 
 PROMPT = "A dry, low-pitched museum guide in his fifties."
@@ -445,8 +446,8 @@ async def test_the_asynchronous_calls(place: Workplace, sample: str) -> None:
 
 def test_the_greeting_speaks_the_language_of_the_description() -> None:
     """A Chinese description gets a Chinese greeting, another one an English one."""
-    assert making.preview_text("沉稳的中年男声，语速偏慢。") == making.PREVIEW_TEXT_CHINESE
-    assert making.preview_text(PROMPT) == making.PREVIEW_TEXT
+    assert wishes.preview_text("沉稳的中年男声，语速偏慢。") == wishes.PREVIEW_TEXT_CHINESE
+    assert wishes.preview_text(PROMPT) == wishes.PREVIEW_TEXT
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from lineread.mcp import tools
 from lineread.speech import FORMATS, Request
 from lineread.text import length
 from lineread.voices import listing
-from lineread.voices.making import PREVIEW_TEXT
+from lineread.voices.wishes import PREVIEW_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

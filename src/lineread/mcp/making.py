@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineread.voices.making import CloneWish, DesignWish, Wanted
+from lineread.voices.wishes import CloneWish, DesignWish, Wanted
 
 if TYPE_CHECKING:
     from lineread.client import Client

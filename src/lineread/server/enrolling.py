@@ -210,11 +210,11 @@ class Enrolling:
 
     def _of_book(self, enroller: Enroller) -> dict[str, Enrolled]:
         """The voices of the voice book that this engine speaks."""
-        from lineread.voices import making  # noqa: PLC0415 - the book's: most servers have none
+        from lineread.voices import casting  # noqa: PLC0415 - the book's: most servers have none
 
         found = {}
         for own in self._desk.client.casting.book.voices()[: self._desk.options.max_voices]:
-            made = making.speaker(own, enroller, model=None, realtime=False)
+            made = casting.speaker(own, enroller, model=None, realtime=False)
             if made is not None:
                 found[own.name] = Enrolled(made.voice, own.kind, made.target_model, prompt=own.prompt)
             elif own.extend or enroller.engine != "dashscope":  # it is made when it is asked for

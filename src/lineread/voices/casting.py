@@ -8,14 +8,16 @@ waits for nothing.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lineread import _sync, catalogue
-from lineread.errors import VoiceError
+from lineread.errors import ModelError, VoiceError
 
 if TYPE_CHECKING:
     from lineread.engines.base import Engine
-    from lineread.voices.book import Book, OwnVoice
+    from lineread.engines.enroller import Enroller
+    from lineread.voices.book import Book
+    from lineread.voices.record import Id, OwnVoice
 
 
 class Casting:
@@ -52,7 +54,10 @@ class Casting:
             ConfigError: What the book says of it cannot be read.
         """
         own = self._own(voice)
-        return voice if own is None else _speaker(own, engine, model=model, realtime=realtime)
+        if own is None:
+            return voice
+        found = speaker(own, engine.enroller(), model=model, realtime=realtime)
+        return None if found is None else found.voice
 
     async def id(self, voice: str, engine: Engine, *, model: str | None, realtime: bool) -> str:
         """As :meth:`find`; what has to be made first is made now, on the machine always, else where that was allowed.
@@ -63,11 +68,11 @@ class Casting:
         own = self._own(voice)
         if own is None:
             return voice
-        found = _speaker(own, engine, model=model, realtime=realtime)
+        found = speaker(own, engine.enroller(), model=model, realtime=realtime)
         if found is None:
             found = await self._made(own, engine, model=model, realtime=realtime)
         self.book.note_use(own)
-        return found
+        return found.voice
 
     def _own(self, voice: str) -> OwnVoice | None:
         """The voice of the book that a name stands for.
@@ -82,16 +87,17 @@ class Casting:
             self._suggest(voice)
         return own
 
-    async def _made(self, own: OwnVoice, engine: Engine, *, model: str | None, realtime: bool) -> str:
-        from lineread.voices import making  # noqa: PLC0415 - as above
+    async def _made(self, own: OwnVoice, engine: Engine, *, model: str | None, realtime: bool) -> Id:
+        from lineread.voices.making import Maker  # noqa: PLC0415 - asyncio: a voice that is there needs none of it
+        from lineread.voices.wishes import Wanted  # noqa: PLC0415 - as above
 
         enroller = engine.enroller()
         assert enroller is not None  # without one, the voice has been refused
         if enroller.engine == "dashscope" and not own.extend:
-            raise making.not_made(own, enroller, realtime=realtime)
+            raise _not_made(own, enroller, realtime=realtime)
         await _sync.on_event_loop()
-        wanted = making.Wanted(model, http=not realtime, realtime=realtime)
-        return (await making.Maker(enroller, self.book).extend(own.name, wanted)).id.voice
+        wanted = Wanted(model, http=not realtime, realtime=realtime)
+        return (await Maker(enroller, self.book).extend(own.name, wanted)).id
 
     def _suggest(self, name: str) -> None:
         """Refuse a name that is nearly that of a voice of the book.
@@ -106,9 +112,49 @@ class Casting:
             raise VoiceError(f"There is no voice {name!r}.", remedy=hint)
 
 
-def _speaker(own: OwnVoice, engine: Engine, *, model: str | None, realtime: bool) -> str | None:
-    """The id by which an engine speaks a voice; see :func:`lineread.voices.making.speaker`."""
-    from lineread.voices import making  # noqa: PLC0415 - system voices need none of it
+def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, realtime: bool) -> Id | None:
+    """The id by which a voice is asked to speak; None if it has none for that and may not get one.
 
-    found = making.speaker(own, engine.enroller(), model=model, realtime=realtime)
-    return None if found is None else found.voice
+    Args:
+        own: The voice.
+        enroller: Whoever keeps the voices of the engine that is to speak.
+        model: The model that was asked for.
+        realtime: It is to speak in a live session.
+
+    Raises:
+        VoiceError: It cannot speak there, or with that model.
+    """
+    if enroller is None:
+        raise VoiceError(
+            f"{own.name} is a voice of your own, and this engine has only those that it has.",
+            remedy="Choose the engine dashscope or builtin.",
+            code="not_here",
+        )
+    target = None
+    if model is not None:
+        try:
+            target = enroller.target(own.kind, model=model, realtime=realtime)
+        except ModelError as error:
+            raise VoiceError(
+                f"{own.name} cannot speak with {model}: it was made by {_MADE_BY[own.kind]}.",
+                remedy=f"Use its own model, {enroller.target(own.kind, realtime=realtime)}.",
+                code="voice_not_in_model",
+            ) from error
+    place = {"engine": enroller.engine, "place": enroller.place, "account": enroller.account}
+    return own.id_for(**place, model=target, realtime=realtime)
+
+
+def _not_made(own: OwnVoice, enroller: Enroller, *, realtime: bool) -> VoiceError:
+    """Why a voice cannot speak: it was not made for that."""
+    what = "live sessions" if realtime else "speech over HTTP"
+    elsewhere = [each for each in own.ids if each.engine == enroller.engine]
+    where = f"in {enroller.place}" if enroller.engine == "dashscope" else "on this machine"
+    if elsewhere and all((each.place, each.account) != (enroller.place, enroller.account) for each in elsewhere):
+        why = f"{own.name} belongs to another account or region ({', '.join({each.place for each in elsewhere})})."
+    else:
+        why = f"{own.name} was not made for {what} {where}."
+    option = " --realtime" if realtime else ""
+    return VoiceError(why, remedy=f"Make it now: lineread voices extend {own.name}{option}.", code="voice_not_made")
+
+
+_MADE_BY: Final = {"clone": "cloning", "design": "design"}

@@ -14,7 +14,7 @@ from lineread.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lineread.voices.book import OwnVoice
+    from lineread.voices.record import OwnVoice
 
 
 def system_voices(

@@ -8,32 +8,36 @@ again. Who makes the voice is an ``Enroller``.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lineread import _sync, catalogue, tongue
+from lineread import _sync, catalogue
 from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, VoiceError
-from lineread.voices.book import Id, OwnVoice, busy, check_name, file_name, timestamp
+from lineread.voices.book import busy
+from lineread.voices.record import Id, OwnVoice, check_name, file_name, timestamp
 from lineread.voices.sample import Sample, load
+from lineread.voices.wishes import (
+    LONGEST_CONSENT,
+    CloneWish,
+    check_consent,
+    check_length,
+    language_of,
+    named_after,
+    preview_text,
+)
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncIterator, Sequence
 
     from lineread.claims import Claim
     from lineread.engines.enroller import Enroller
     from lineread.enrolment import Enrolled, Kind
     from lineread.voices.book import Book
+    from lineread.voices.wishes import DesignWish, Wanted
 
-#: What a designed voice says when nobody gives it words.
-PREVIEW_TEXT: Final = "Hello, this is my voice. Shall we read something together?"
-PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点什么吧？"
-#: Most characters of a note of consent.
-LONGEST_CONSENT: Final = 10_000
 #: Seconds that one waits for another who makes a voice of the same name, and between looks.
 _PATIENCE: Final = 300.0
 _LOOK: Final = 0.05
@@ -42,80 +46,6 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 20
 #: Samples a second of a preview.
 _PREVIEW_RATE: Final = 24_000
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a voice is made for.
-
-    Attributes:
-        model: The model that shall speak it; None takes the newest that fits.
-        http: It shall speak over HTTP.
-        realtime: It shall speak in live sessions.
-        extend: Ids for further models may be made when they are needed.
-        replace: It takes the place of a voice of that name.
-    """
-
-    model: str | None = None
-    http: bool = True
-    realtime: bool = False
-    extend: bool = False
-    replace: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what is neither true nor false.
-
-        Raises:
-            OptionError: It is.
-        """
-        for name in ("http", "realtime", "extend", "replace"):
-            if not isinstance(getattr(self, name), bool):
-                raise OptionError(f"{name} must be true or false.", remedy="Write True or False, without quotes.")
-
-    @property
-    def transports(self) -> tuple[bool, ...]:
-        """For each id that is needed, whether it is for live sessions."""
-        return tuple(realtime for realtime, wanted in ((False, self.http), (True, self.realtime)) if wanted)
-
-
-@dataclass(frozen=True, slots=True)
-class CloneWish:
-    """A voice to be cloned.
-
-    Attributes:
-        sample: The speech: a file's path, its bytes, a URL, or a sample that was loaded from one of these.
-        name: What the voice shall be called; None for a name that is made of the sample.
-        consent: What says that the speaker agrees to it.
-        transcript: The words of the sample, if they are known.
-        language_type: The sample's language; ``Auto`` if it is not known.
-        wanted: What it is made for.
-    """
-
-    sample: str | os.PathLike[str] | bytes | Sample
-    name: str | None
-    consent: str | None
-    transcript: str | None = None
-    language_type: str = "Auto"
-    wanted: Wanted = Wanted()
-
-
-@dataclass(frozen=True, slots=True)
-class DesignWish:
-    """A voice to be designed.
-
-    Attributes:
-        prompt: The description, in Chinese or English.
-        name: What the voice shall be called; None for a name that is made of the description.
-        preview_text: What its preview shall say; None for a greeting.
-        language_type: The preview's language; ``Auto`` if it is not known.
-        wanted: What it is made for.
-    """
-
-    prompt: str
-    name: str | None
-    preview_text: str | None = None
-    language_type: str = "Auto"
-    wanted: Wanted = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,67 +457,6 @@ class Maker:
             return voice, (f"No likeness for rehearsing without the cloud could be made: {error}",)
 
 
-def check_consent(consent: str | None) -> str:
-    """A note of the speaker's consent.
-
-    Raises:
-        OptionError: There is none.
-    """
-    if not isinstance(consent, str) or not consent.strip():
-        raise OptionError(
-            "A voice is cloned only with its speaker's consent.",
-            remedy="Say who agreed to what, and when, with consent (on the command line --consent, or --consent-file "
-            "with a file of it), such as 'Ana Silva, by mail on 2026-11-20: narration of our videos'.",
-            code="consent_missing",
-        )
-    return check_length("The note of consent", consent, LONGEST_CONSENT)
-
-
-def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, realtime: bool) -> Id | None:
-    """The id by which a voice is asked to speak; None if it has none for that and may not get one.
-
-    Args:
-        own: The voice.
-        enroller: Whoever keeps the voices of the engine that is to speak.
-        model: The model that was asked for.
-        realtime: It is to speak in a live session.
-
-    Raises:
-        VoiceError: It cannot speak there, or with that model.
-    """
-    if enroller is None:
-        raise VoiceError(
-            f"{own.name} is a voice of your own, and this engine has only those that it has.",
-            remedy="Choose the engine dashscope or builtin.",
-            code="not_here",
-        )
-    target = None
-    if model is not None:
-        try:
-            target = enroller.target(own.kind, model=model, realtime=realtime)
-        except ModelError as error:
-            raise VoiceError(
-                f"{own.name} cannot speak with {model}: it was made by {_MADE_BY[own.kind]}.",
-                remedy=f"Use its own model, {enroller.target(own.kind, realtime=realtime)}.",
-                code="voice_not_in_model",
-            ) from error
-    place = {"engine": enroller.engine, "place": enroller.place, "account": enroller.account}
-    return own.id_for(**place, model=target, realtime=realtime)
-
-
-def not_made(own: OwnVoice, enroller: Enroller, *, realtime: bool) -> VoiceError:
-    """Why a voice cannot speak: it was not made for that."""
-    what = "live sessions" if realtime else "speech over HTTP"
-    elsewhere = [each for each in own.ids if each.engine == enroller.engine]
-    where = f"in {enroller.place}" if enroller.engine == "dashscope" else "on this machine"
-    if elsewhere and all((each.place, each.account) != (enroller.place, enroller.account) for each in elsewhere):
-        why = f"{own.name} belongs to another account or region ({', '.join({each.place for each in elsewhere})})."
-    else:
-        why = f"{own.name} was not made for {what} {where}."
-    option = " --realtime" if realtime else ""
-    return VoiceError(why, remedy=f"Make it now: lineread voices extend {own.name}{option}.", code="voice_not_made")
-
-
 def _same(known: OwnVoice | None, asked: OwnVoice) -> OwnVoice | None:
     """The voice that is known, with what was asked for now, if both are made of the same."""
     if known is None:
@@ -609,58 +478,6 @@ def _taken(known: OwnVoice, remedy: str) -> OptionError:
         remedy=remedy,
         code="voice_name_taken",
     )
-
-
-def check_length(what: str, text: str, most: int) -> str:
-    """A text without white space around it.
-
-    Args:
-        what: What it is, for an error.
-        text: The text.
-        most: Most characters of it.
-
-    Raises:
-        OptionError: It is none, empty, or longer.
-    """
-    if not isinstance(text, str):
-        raise OptionError(f"{what} must be a string, not {type(text).__name__}.", remedy="Write it in quotes.")
-    text = text.strip()
-    if not text:
-        raise OptionError(f"{what} is empty.", remedy="Write it, in quotes.")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        remedy = "Decode it from UTF-8."
-        raise OptionError(f"{what} holds half a character (a lone surrogate).", remedy=remedy) from None
-    if len(text) > most:
-        raise OptionError(f"{what} has {len(text)} characters.", remedy=f"Shorten it to {most} at most.")
-    return text
-
-
-def named_after(what: bytes) -> str:
-    """A name for a voice that was given none: the same for the same sample or description."""
-    return f"voice_{hashlib.blake2b(what, digest_size=4).hexdigest()}"
-
-
-def language_of(language_type: str, text: str | None) -> str:
-    """A language as the book keeps it: that of the text where nobody names one, and nothing where there is none.
-
-    The service takes what it is not told for Chinese.
-    """
-    language = catalogue.language(language_type)
-    if language == "Auto":
-        language = tongue.detect(text) if text else ""
-    return language if language in catalogue.load().languages else ""
-
-
-def preview_text(prompt: str) -> str:
-    """What a designed voice says when nobody gives it words: a greeting in the language of its description.
-
-    Args:
-        prompt: The description, in Chinese or English.
-    """
-    chinese = sum("\u4e00" <= character <= "\u9fff" for character in prompt)
-    return PREVIEW_TEXT_CHINESE if chinese * 3 > len(prompt) else PREVIEW_TEXT
 
 
 def _kind(voice: str) -> Kind | None:
@@ -687,4 +504,3 @@ def _notes(enrolled: Enrolled) -> tuple[str, ...]:
 
 
 _SUFFIXES: Final = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp4": "m4a"}
-_MADE_BY: Final = {"clone": "cloning", "design": "design"}

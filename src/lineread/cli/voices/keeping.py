@@ -16,7 +16,8 @@ from lineread.voices.casting import Casting
 
 if TYPE_CHECKING:
     from lineread.enrolment import Enrolled
-    from lineread.voices.book import Book, OwnVoice
+    from lineread.voices.book import Book
+    from lineread.voices.record import OwnVoice
 
 
 def configure_delete(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lineread.errors import ConfigError
-    from lineread.voices.book import OwnVoice
+    from lineread.voices.record import OwnVoice
 
 #: What voices are chosen by.
 _FILTERS: Final = ("gender", "age", "dialect", "model", "language")

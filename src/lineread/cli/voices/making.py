@@ -15,7 +15,8 @@ from lineread.speech import Request
 if TYPE_CHECKING:
     from lineread.client import Client
     from lineread.results import Speech
-    from lineread.voices.making import Made, Wanted
+    from lineread.voices.making import Made
+    from lineread.voices.wishes import Wanted
 
 #: What a voice says when nobody gives it words.
 LINE = "Hello, this is my voice. I hope that it suits your story."
@@ -102,7 +103,7 @@ def run_preview(arguments: argparse.Namespace) -> int:
 def run_clone(arguments: argparse.Namespace) -> int:
     """Clone a voice."""
     from lineread.voices import sample  # noqa: PLC0415 - numpy: help needs none of it
-    from lineread.voices.making import CloneWish, check_consent  # noqa: PLC0415 - as above
+    from lineread.voices.wishes import CloneWish, check_consent  # noqa: PLC0415 - as above
 
     consent = arguments.consent
     if arguments.consent_file:
@@ -123,7 +124,7 @@ def run_clone(arguments: argparse.Namespace) -> int:
 
 def run_design(arguments: argparse.Namespace) -> int:
     """Design a voice."""
-    from lineread.voices.making import DesignWish  # noqa: PLC0415 - as above
+    from lineread.voices.wishes import DesignWish  # noqa: PLC0415 - as above
 
     with options.client(arguments) as client:
         wish = DesignWish(
@@ -139,7 +140,7 @@ def run_design(arguments: argparse.Namespace) -> int:
 
 def run_extend(arguments: argparse.Namespace) -> int:
     """Make a voice for further models."""
-    from lineread.voices.making import Wanted  # noqa: PLC0415 - as above
+    from lineread.voices.wishes import Wanted  # noqa: PLC0415 - as above
 
     wanted = Wanted(arguments.model, http=not arguments.realtime, realtime=arguments.realtime)
     with options.client(arguments) as client:
@@ -153,7 +154,7 @@ def run_extend(arguments: argparse.Namespace) -> int:
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
-    from lineread.voices.making import Wanted  # noqa: PLC0415 - as above
+    from lineread.voices.wishes import Wanted  # noqa: PLC0415 - as above
 
     return Wanted(arguments.model, realtime=arguments.realtime, extend=arguments.extend, replace=arguments.replace)
 

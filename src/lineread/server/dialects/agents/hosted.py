@@ -20,8 +20,7 @@ from lineread.server.sight.visit import visit_of
 from lineread.server.sound import files
 from lineread.server.sound.writing import Writing
 from lineread.speech import Facts, Request
-from lineread.voices import making as voices
-from lineread.voices import new, sample
+from lineread.voices import new, sample, wishes
 from lineread.wire import advice
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ class Hosted(Workshop):
 
     async def _theirs(self, kind: Kind, wish: dict[str, Any], recording: bytes) -> tuple[Birth, _Said]:
         """A voice for the key that was shown."""
-        consent = voices.check_consent(wish["consent"]) if kind == "clone" else ""
+        consent = wishes.check_consent(wish["consent"]) if kind == "clone" else ""
         order = self._order(kind, wish, recording)
         made = await self._enrolling.make(self._visit, order, consent=consent)
         wav = made.preview.audio if made.preview is not None else b""
@@ -168,13 +167,13 @@ class Hosted(Workshop):
             raise ModelError("This server makes no voices.", code="no_enrolment")
         target, asked = enroller.target(kind), wish["language_type"]
         if kind == "clone":
-            name = wish["voice_name"] or voices.named_after(recording)
-            spoken = voices.language_of(asked, wish["transcript"]) or None
+            name = wish["voice_name"] or wishes.named_after(recording)
+            spoken = wishes.language_of(asked, wish["transcript"]) or None
             return Clone(name, recording, "audio/wav", target, wish["transcript"], spoken)
-        prompt = voices.check_length("The description", wish["voice_prompt"], LONGEST_PROMPT)
-        text = voices.check_length("The text", wish["text"] or voices.preview_text(prompt), LONGEST_PREVIEW)
-        name = wish["voice_name"] or voices.named_after(prompt.encode())
-        return Design(name, prompt, text, target, voices.language_of(asked, text) or None)
+        prompt = wishes.check_length("The description", wish["voice_prompt"], LONGEST_PROMPT)
+        text = wishes.check_length("The text", wish["text"] or wishes.preview_text(prompt), LONGEST_PREVIEW)
+        name = wish["voice_name"] or wishes.named_after(prompt.encode())
+        return Design(name, prompt, text, target, wishes.language_of(asked, text) or None)
 
 
 def _recording(source: str) -> bytes:

@@ -1,0 +1,166 @@
+"""What a voice shall be: a clone of a sample or a design from a description, and what it is made for.
+
+Owns what is asked of the makers of voices, its defaults, and what is refused of it before anything is sent anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lineread import catalogue, tongue
+from lineread.errors import OptionError
+
+if TYPE_CHECKING:
+    import os
+
+    from lineread.voices.sample import Sample
+
+#: What a designed voice says when nobody gives it words.
+PREVIEW_TEXT: Final = "Hello, this is my voice. Shall we read something together?"
+PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点什么吧？"
+#: Most characters of a note of consent.
+LONGEST_CONSENT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a voice is made for.
+
+    Attributes:
+        model: The model that shall speak it; None takes the newest that fits.
+        http: It shall speak over HTTP.
+        realtime: It shall speak in live sessions.
+        extend: Ids for further models may be made when they are needed.
+        replace: It takes the place of a voice of that name.
+    """
+
+    model: str | None = None
+    http: bool = True
+    realtime: bool = False
+    extend: bool = False
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither true nor false.
+
+        Raises:
+            OptionError: It is.
+        """
+        for name in ("http", "realtime", "extend", "replace"):
+            if not isinstance(getattr(self, name), bool):
+                raise OptionError(f"{name} must be true or false.", remedy="Write True or False, without quotes.")
+
+    @property
+    def transports(self) -> tuple[bool, ...]:
+        """For each id that is needed, whether it is for live sessions."""
+        return tuple(realtime for realtime, wanted in ((False, self.http), (True, self.realtime)) if wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class CloneWish:
+    """A voice to be cloned.
+
+    Attributes:
+        sample: The speech: a file's path, its bytes, a URL, or a sample that was loaded from one of these.
+        name: What the voice shall be called; None for a name that is made of the sample.
+        consent: What says that the speaker agrees to it.
+        transcript: The words of the sample, if they are known.
+        language_type: The sample's language; ``Auto`` if it is not known.
+        wanted: What it is made for.
+    """
+
+    sample: str | os.PathLike[str] | bytes | Sample
+    name: str | None
+    consent: str | None
+    transcript: str | None = None
+    language_type: str = "Auto"
+    wanted: Wanted = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class DesignWish:
+    """A voice to be designed.
+
+    Attributes:
+        prompt: The description, in Chinese or English.
+        name: What the voice shall be called; None for a name that is made of the description.
+        preview_text: What its preview shall say; None for a greeting.
+        language_type: The preview's language; ``Auto`` if it is not known.
+        wanted: What it is made for.
+    """
+
+    prompt: str
+    name: str | None
+    preview_text: str | None = None
+    language_type: str = "Auto"
+    wanted: Wanted = Wanted()
+
+
+def check_consent(consent: str | None) -> str:
+    """A note of the speaker's consent.
+
+    Raises:
+        OptionError: There is none.
+    """
+    if not isinstance(consent, str) or not consent.strip():
+        raise OptionError(
+            "A voice is cloned only with its speaker's consent.",
+            remedy="Say who agreed to what, and when, with consent (on the command line --consent, or --consent-file "
+            "with a file of it), such as 'Ana Silva, by mail on 2026-11-20: narration of our videos'.",
+            code="consent_missing",
+        )
+    return check_length("The note of consent", consent, LONGEST_CONSENT)
+
+
+def check_length(what: str, text: str, most: int) -> str:
+    """A text without white space around it.
+
+    Args:
+        what: What it is, for an error.
+        text: The text.
+        most: Most characters of it.
+
+    Raises:
+        OptionError: It is none, empty, or longer.
+    """
+    if not isinstance(text, str):
+        raise OptionError(f"{what} must be a string, not {type(text).__name__}.", remedy="Write it in quotes.")
+    text = text.strip()
+    if not text:
+        raise OptionError(f"{what} is empty.", remedy="Write it, in quotes.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        remedy = "Decode it from UTF-8."
+        raise OptionError(f"{what} holds half a character (a lone surrogate).", remedy=remedy) from None
+    if len(text) > most:
+        raise OptionError(f"{what} has {len(text)} characters.", remedy=f"Shorten it to {most} at most.")
+    return text
+
+
+def named_after(what: bytes) -> str:
+    """A name for a voice that was given none: the same for the same sample or description."""
+    return f"voice_{hashlib.blake2b(what, digest_size=4).hexdigest()}"
+
+
+def language_of(language_type: str, text: str | None) -> str:
+    """A language as the book keeps it: that of the text where nobody names one, and nothing where there is none.
+
+    The service takes what it is not told for Chinese.
+    """
+    language = catalogue.language(language_type)
+    if language == "Auto":
+        language = tongue.detect(text) if text else ""
+    return language if language in catalogue.load().languages else ""
+
+
+def preview_text(prompt: str) -> str:
+    """What a designed voice says when nobody gives it words: a greeting in the language of its description.
+
+    Args:
+        prompt: The description, in Chinese or English.
+    """
+    chinese = sum("\u4e00" <= character <= "\u9fff" for character in prompt)
+    return PREVIEW_TEXT_CHINESE if chinese * 3 > len(prompt) else PREVIEW_TEXT
