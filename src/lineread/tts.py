@@ -332,6 +332,7 @@ def voice_clone(
         LinereadError: See ``lineread.errors``.
     """
     client, wish, words = _clone(voice_sample, voice_name, consent, transcript, extras)
+    _check_words(client, wish, text, words, stream=stream)
     return _sync_first_words(client, _sync.run(client.make(wish)), text, words, stream=stream)
 
 
@@ -371,6 +372,7 @@ async def avoice_clone(
 ) -> NewVoice | NewVoiceAsyncStream:
     """As :func:`voice_clone`, with the same arguments, for callers with an event loop."""
     client, wish, words = _clone(voice_sample, voice_name, consent, transcript, extras)
+    _check_words(client, wish, text, words, stream=stream)
     return await _async_first_words(client, await client.make(wish), text, words, stream=stream)
 
 
@@ -418,6 +420,7 @@ def voice_design(
         LinereadError: See ``lineread.errors``.
     """
     client, wish, words = _design(voice_prompt, voice_name, text, extras)
+    _check_words(client, wish, text, words, stream=stream)
     return _sync_first_words(client, _sync.run(client.make(wish)), text, words, stream=stream)
 
 
@@ -449,6 +452,7 @@ async def avoice_design(
 ) -> NewVoice | NewVoiceAsyncStream:
     """As :func:`voice_design`, with the same arguments, for callers with an event loop."""
     client, wish, words = _design(voice_prompt, voice_name, text, extras)
+    _check_words(client, wish, text, words, stream=stream)
     return await _async_first_words(client, await client.make(wish), text, words, stream=stream)
 
 
@@ -488,20 +492,28 @@ def _for_a_voice(extras: VoiceExtras) -> tuple[Client, dict[str, Any], dict[str,
 _WANTED = ("model", "realtime", "extend", "replace")
 
 
+def _check_words(
+    client: Client, wish: CloneWish | DesignWish, text: str | None, words: Mapping[str, Any], *, stream: bool
+) -> None:
+    """Refuse first words that cannot be spoken, before the voice is paid for."""
+    from lineread.voices import new  # noqa: PLC0415 - as above
+
+    new.check_words(client.engine(), wish.kind, text, words, model=wish.wanted.model, stream=stream)
+
+
 def _sync_first_words(
     client: Client, made: Made, text: str | None, words: Mapping[str, Any], *, stream: bool
 ) -> NewVoice | NewVoiceStream:
     """The voice with its first words."""
     from lineread.voices import new  # noqa: PLC0415 - as above
 
-    request = new.first_words(made, text, words, stream=stream)
+    request = new.first_words(made, text, words)
     if request is None:
         return new.NewVoice(made, None)
     with new.though_made(made.voice.name):
         if stream:
             return new.NewVoiceStream(made, client.generate(request, stream=True))
-        job = client.prepare(client.named(request))
-        return new.NewVoice(made, new.previewed(made, job) or client.generate(request))
+        return new.NewVoice(made, new.previewed(made, request, client.prepare) or client.generate(request))
 
 
 async def _async_first_words(
@@ -510,14 +522,13 @@ async def _async_first_words(
     """As :func:`_sync_first_words`."""
     from lineread.voices import new  # noqa: PLC0415 - as above
 
-    request = new.first_words(made, text, words, stream=stream)
+    request = new.first_words(made, text, words)
     if request is None:
         return new.NewVoice(made, None)
     with new.though_made(made.voice.name):
         if stream:
             return new.NewVoiceAsyncStream(made, await client.agenerate(request, stream=True))
-        job = client.prepare(await client.anamed(request))
-        return new.NewVoice(made, new.previewed(made, job) or await client.agenerate(request))
+        return new.NewVoice(made, new.previewed(made, request, client.prepare) or await client.agenerate(request))
 
 
 def _prepare(

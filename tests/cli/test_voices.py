@@ -12,7 +12,8 @@ import pytest
 
 from lineread import tts
 from lineread.cli import main
-from lineread.errors import OptionError
+from lineread.errors import OptionError, OutputError
+from lineread.results import Speech
 
 PROMPT = "A dry, low-pitched museum guide in his fifties."
 HERE = ["-e", "builtin"]
@@ -71,12 +72,25 @@ def test_a_greeting_that_the_machine_can_say(capsys: pytest.CaptureFixture[str])
     assert out.endswith(".wav\n")
 
 
-def test_what_fails_after_the_making(capsys: pytest.CaptureFixture[str]) -> None:
-    """Words that cannot be said are an error that says that the voice is made."""
-    assert main(["voices", "design", PROMPT, "--name", "guide", "--text", "你好，世界。", *HERE]) == 2
+def test_what_fails_before_the_making_and_after(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words or a file that cannot be are refused before a voice is made; later errors say that it is."""
+    design = ["voices", "design", PROMPT, "--name", "guide", *HERE]
+    assert main([*design, "--text", "你好，世界。"]) == 2
+    assert main([*design, "-o", "guide.xyz"]) == 2
+    Path("in the way").write_text("")
+    assert main([*design, "-o", "in the way/guide.wav"]) == 6
+    assert capsys.readouterr().out == ""
+
+    def full(*_: object) -> str:
+        raise OutputError("The disk is full.")
+
+    monkeypatch.setattr(Speech, "save", full)
+    assert main([*design, "-o", "guide.wav"]) == 6
     told = capsys.readouterr()
     assert told.out.startswith("guide is qwen-tts-vd-guide-voice-")
-    assert "guide is made" in told.err
+    assert "The voice guide is made" in told.err
 
 
 def test_a_damaged_voice_is_shown_and_can_be_let_go(

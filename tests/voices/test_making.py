@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from lineread import _sync, tts
+from lineread import _sync, catalogue, tts
 from lineread.audio.traits import Traits
 from lineread.client import Client
 from lineread.errors import ConfigError, LinereadError, OptionError, ServiceFailed, VoiceError
@@ -431,6 +432,73 @@ def test_the_normalized_calls(place: Workplace, sample: str, tmp_path: Path) -> 
         jsonschema_rs.validator_for(json_schema(call.response)).validate(response)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"text": "Hello.", "format": "xyz"},
+        {"text": "Hello.", "rate": 9.0},
+        {"text": "Hello.", "language_type": "Klingon"},
+        {"text": "Hello.", "model": "qwen3-tts-{}-realtime-2026-01-15", "rate": 1.2},
+        {"text": "Hello.", "model": "qwen3-tts-{}-realtime-2026-01-15", "stream": True},
+        {"text": "Hello.", "stream": "yes"},
+        {"text": "", "stream": True},
+        {"text": None, "volume": 900},
+    ],
+)
+@pytest.mark.parametrize("family", ["vc", "vd"])
+async def test_words_that_cannot_be_said_are_refused_before_a_voice_is_paid_for(
+    place: Workplace, sample: str, words: dict[str, Any], family: str
+) -> None:
+    """Whatever is wrong with its first words, no voice is ordered, with an event loop or without."""
+    asked: dict[str, Any] = {**words, "engine": place.studio, "cache": False}
+    if "model" in words:
+        asked["model"] = words["model"].format(family)
+    if family == "vc":
+        asked |= {"voice_sample": sample, "consent": CONSENT}
+        calls: tuple[Any, Any] = tts.voice_clone, tts.avoice_clone
+    else:
+        asked["voice_prompt"] = PROMPT
+        calls = tts.voice_design, tts.avoice_design
+    with pytest.raises(OptionError) as refused:
+        await asyncio.to_thread(calls[0], **asked)
+    with pytest.raises(OptionError, match=re.escape(refused.value.message)):
+        await calls[1](**asked)
+    assert place.service.orders == []
+
+
+class Mute(Studio):
+    """A studio whose own voices have no words."""
+
+    def resolve(self, request: Request) -> Request:
+        if catalogue.custom_family(request.voice):
+            raise VoiceError("It is mute.")
+        return super().resolve(request)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_where_the_first_words_fail_the_voice_is_told_of(*, stream: bool) -> None:
+    """The error says that the voice is there, with an event loop or without: it is paid for."""
+    asked: dict[str, Any] = {"engine": Mute(), "cache": False, "stream": stream}
+    told = r"^It is mute\. The voice guide is made, and can speak from now on; only its first words failed\.$"
+    for text in ("This way.", "And up the stairs."):
+        with pytest.raises(VoiceError) as failed:
+            await tts.avoice_design(PROMPT, text, "guide", **asked)
+        assert re.match(told, failed.value.message)
+        with pytest.raises(VoiceError) as failed:
+            await asyncio.to_thread(tts.voice_design, PROMPT, text, "guide", **asked)
+        assert re.match(told, failed.value.message)
+    assert len(asked["engine"].service.orders) == 1
+
+
+async def test_a_design_for_live_sessions_only_says_its_words(place: Workplace) -> None:
+    """Its preview says them: no model speaks it over HTTP."""
+    made = await tts.avoice_design(PROMPT, "This way.", "guide", model=REALTIME, engine=place.studio, cache=False)
+    assert made.target_model == REALTIME
+    assert made.speech is not None
+    assert made.speech.duration > 0
+    assert place.studio.heard == []
+
+
 async def test_the_asynchronous_calls(place: Workplace, sample: str) -> None:
     """Their twins take the same, and give the same; a stream gives chunks as they come."""
     settings: dict[str, Any] = {"engine": place.studio, "cache": False}
@@ -475,13 +543,6 @@ async def test_what_is_replaced_goes(place: Workplace) -> None:
     third = await place.design(prompt="A third one.", replace=True)
     assert second.id.voice in third.notes[0]
     assert first.id.voice != third.id.voice
-
-
-def test_words_that_fail_cost_no_voice(place: Workplace) -> None:
-    """Where the first words cannot be said, the error says that the voice itself is made."""
-    with pytest.raises(LinereadError, match="guide is made, and can speak"):
-        tts.voice_design(PROMPT, "This way.", "guide", engine=place.studio, cache=False, rate=9.0)
-    assert place.book.get("guide").ids
 
 
 async def test_a_book_that_cannot_be_written(place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,17 +59,27 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=_Help, **kwargs)  # type: ignore[arg-type]  # passed through
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """The arguments, if there are no others.
+        """The arguments.
+
+        Raises:
+            UsageError: Something is wrong with them.
+        """
+        return self.parse_known_args(words)[0]
+
+    def parse_known_args(  # type: ignore[override]  # the stub's overloads
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's own, of which there are no others: a subcommand's parser knows best what was meant.
 
         Raises:
             UsageError: There are.
         """
-        arguments, others = self.parse_known_args(words)
+        arguments, others = super().parse_known_args(args, namespace)
         if others:
             name = others[0].partition("=")[0]  # what follows may be a secret
             options = [option for action in self._actions for option in action.option_strings]
             raise unknown("option" if name[:1] == "-" else "argument", name, options, f"See `{self.prog} --help`.")
-        return arguments
+        return arguments, others
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Print it, or fail: argparse's own is silent where nothing can be written."""

@@ -91,6 +91,7 @@ class Machine(Workshop):
     async def make(self, kind: Kind, wish: dict[str, Any], heard: Heard) -> Birth:
         """As any workshop; the voice is in the user's book from then on."""
         sample = await asyncio.to_thread(self._sample, wish["voice_sample"]) if kind == "clone" else ""
+        new.check_words(self._client.engine(), kind, wish["text"], _words(wish))
         made = await making.make(self._client, kind, wish, sample)
         yuan = (self.price(kind) or 0.0) * made.paid
         with new.though_made(made.voice.name):
@@ -98,11 +99,11 @@ class Machine(Workshop):
         return Birth(making.facts(made), (*made.id.reasons, *made.notes), yuan, take)
 
     async def _first_words(self, made: Made, wish: dict[str, Any], heard: Heard) -> Take | None:
-        request = new.first_words(made, wish["text"], {"language_type": wish["language_type"]}, stream=False)
+        request = new.first_words(made, wish["text"], _words(wish))
         if request is None:
             return None
+        speech = new.previewed(made, request, self._client.prepare)
         job = self._client.prepare(await self._client.anamed(request))
-        speech = new.previewed(made, job)
         if speech is None:
             return await self._kept(job, self._default(job), heard)
         path = await asyncio.to_thread(speech.save, self._default(job))
@@ -150,6 +151,11 @@ class Machine(Workshop):
                 code="sample_not_allowed",
             )
         return os.path.realpath(path)
+
+
+def _words(wish: dict[str, Any]) -> dict[str, Any]:
+    """How the first words are spoken."""
+    return {"language_type": wish["language_type"]}
 
 
 async def _written(file: sinks.FileSink, chunk: Chunk, tally: Tally, heard: Heard) -> None:

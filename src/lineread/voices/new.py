@@ -6,18 +6,22 @@ Owns the normalized responses of ``tts.voice_clone`` and ``tts.voice_design``.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
+from lineread import catalogue, plan
 from lineread.audio import container
 from lineread.errors import LinereadError, NoAudio, OptionError
 from lineread.results import Speech
 from lineread.speech import Chunk, Facts, Request, Spoken
+from lineread.voices.wishes import PREVIEW_TEXT
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from lineread.enrolment import Fidelity
+    from lineread.engines.base import Engine
+    from lineread.enrolment import Fidelity, Kind
     from lineread.results import AsyncStream, Job, Stream
     from lineread.voices.making import Made
 
@@ -187,24 +191,65 @@ class NewVoiceAsyncStream(_Named):
             return self._identity_of(error)
 
 
-def first_words(made: Made, text: str | None, words: Mapping[str, Any], *, stream: bool) -> Request | None:
+def check_words(
+    engine: Engine,
+    kind: Kind,
+    text: str | None,
+    words: Mapping[str, Any],
+    *,
+    model: str | None = None,
+    stream: bool = False,
+) -> None:
+    """Refuse first words that cannot be spoken, before the voice is made and paid for.
+
+    Args:
+        engine: It makes the voice, and speaks it.
+        kind: How the voice is made.
+        text: As for :func:`first_words`, like all that follow.
+        words: Further fields of the request.
+        model: The model that the voice is made for; None for one that speaks over HTTP.
+        stream: Their sound is wanted as it comes.
+
+    Raises:
+        RequestError: They cannot be spoken, whoever speaks.
+        ConfigError: The engine cannot work as it is set up.
+    """
+    plan.check_stream(stream)
+    if not text and stream and (kind == "clone" or text is not None):
+        raise OptionError("There are no words to stream.", remedy="Give a text, or leave stream out.")
+    anybody = next(iter(catalogue.load().voices))
+    plan.make(Request(text, anybody, **words) if text else _greeting(PREVIEW_TEXT, anybody, words), engine)
+    maker = engine.enroller()
+    if maker is None or maker.engine != "dashscope":  # the machine's voices speak for any model
+        return
+    if model is None or catalogue.model(model).transport != "realtime":
+        return
+    by_preview = kind == "design" and not stream and set(words) <= {"language_type", "format"}
+    if text and not by_preview:
+        raise OptionError(
+            f"{model} speaks in live sessions only, and first words are spoken over HTTP.",
+            remedy="Make the voice for both: realtime, in place of the model. Or leave the text out, and speak live.",
+            code="model_not_http",
+        )
+
+
+def first_words(made: Made, text: str | None, words: Mapping[str, Any]) -> Request | None:
     """The request by which a new voice says its first words; None if it says nothing.
 
     Args:
         made: The voice.
         text: What it shall say; None for the greeting of a designed voice.
         words: Further fields of the request.
-        stream: Its sound is wanted as it comes.
-
-    Raises:
-        OptionError: Sound is wanted of nothing.
     """
-    text = text if text is not None else made.voice.preview_text
-    if text:
-        return Request(text, made.voice.name, **words)
-    if stream:
-        raise OptionError("There are no words to stream.", remedy="Give a text, or leave stream out.")
-    return None
+    if text is not None:
+        return Request(text, made.voice.name, **words) if text else None
+    greeting = made.voice.preview_text
+    return _greeting(greeting, made.voice.name, words) if greeting else None
+
+
+def _greeting(text: str, voice: str, words: Mapping[str, Any]) -> Request:
+    """Words that nobody gave: they may be in another language than was asked for, where the engine knows but one."""
+    return Request(text, voice, **{**words, "language_type": "Auto"})
 
 
 @contextmanager
@@ -237,16 +282,23 @@ def spoken(preview: bytes, text: str, facts: Facts) -> Chunk:
     return Chunk(pcm, sample_rate, 0, (0, len(text)), facts=facts, final=True)
 
 
-def previewed(made: Made, job: Job) -> Speech | None:
+def previewed(made: Made, words: Request, prepare: Callable[[Request], Job]) -> Speech | None:
     """The speech that a designed voice's preview is; None where the preview says something else, or otherwise.
 
     Args:
         made: The voice.
-        job: What it was to say.
+        words: What it was to say.
+        prepare: Makes the job of that.
+
+    Raises:
+        RequestError: It cannot be said.
     """
+    if not made.preview:
+        return None
+    job = prepare(replace(words, voice=made.id.voice))  # its name may stand for no voice that speaks over HTTP
     request = job.request
     plain = Request(request.text, request.voice, request.language_type, model=request.model, format=request.format)
-    if not made.preview or request != plain or request.text.strip() != made.voice.preview_text:
+    if request != plain or request.text.strip() != made.voice.preview_text:
         return None
     facts = Facts(made.id.engine, model=made.id.target_model, request_id=made.request_id)
     sound = spoken(made.preview, request.text, facts)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from lineread import catalogue, tongue
 from lineread.errors import OptionError
@@ -15,6 +15,7 @@ from lineread.errors import OptionError
 if TYPE_CHECKING:
     import os
 
+    from lineread.enrolment import Kind
     from lineread.voices.sample import Sample
 
 #: What a designed voice says when nobody gives it words.
@@ -77,6 +78,7 @@ class CloneWish:
     transcript: str | None = None
     language_type: str = "Auto"
     wanted: Wanted = Wanted()
+    kind: ClassVar[Kind] = "clone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class DesignWish:
     preview_text: str | None = None
     language_type: str = "Auto"
     wanted: Wanted = Wanted()
+    kind: ClassVar[Kind] = "design"
 
 
 def check_consent(consent: str | None) -> str:

@@ -102,15 +102,17 @@ def run_preview(arguments: argparse.Namespace) -> int:
 
 def run_clone(arguments: argparse.Namespace) -> int:
     """Clone a voice."""
-    from lineread.voices import sample  # noqa: PLC0415 - numpy: help needs none of it
+    from lineread.voices import new, sample  # noqa: PLC0415 - numpy: help needs none of it
     from lineread.voices.wishes import CloneWish, check_consent  # noqa: PLC0415 - as above
 
     consent = arguments.consent
     if arguments.consent_file:
         consent = door.read_text(arguments.consent_file)
     consent = check_consent(consent)
+    words = _words(arguments)
     with options.client(arguments) as client:
         client.maker()  # what is wrong with the settings is told before the sample is looked at
+        new.check_words(client.engine(), "clone", arguments.text, words, model=arguments.model)
         piped = arguments.sample == options.STANDARD
         loaded = sample.load(sys.stdin.buffer.read(sample.MOST_BYTES + 1) if piped else arguments.sample)
         if not arguments.quiet and not arguments.json:
@@ -119,14 +121,17 @@ def run_clone(arguments: argparse.Namespace) -> int:
             loaded, arguments.name, consent, arguments.transcript, arguments.language_type, _wanted(arguments)
         )
         made = _sync.run(client.make(wish))
-        return _tell(client, made, arguments, _words(made, arguments))
+        return _tell(client, made, arguments, new.first_words(made, arguments.text, words))
 
 
 def run_design(arguments: argparse.Namespace) -> int:
     """Design a voice."""
+    from lineread.voices import new  # noqa: PLC0415 - as above
     from lineread.voices.wishes import DesignWish  # noqa: PLC0415 - as above
 
+    words = _words(arguments)
     with options.client(arguments) as client:
+        new.check_words(client.engine(), "design", arguments.text, words, model=arguments.model)
         wish = DesignWish(
             door.argument(arguments.prompt),
             arguments.name,
@@ -135,7 +140,7 @@ def run_design(arguments: argparse.Namespace) -> int:
             _wanted(arguments),
         )
         made = _sync.run(client.make(wish))
-        return _tell(client, made, arguments, _words(made, arguments))
+        return _tell(client, made, arguments, new.first_words(made, arguments.text, words))
 
 
 def run_extend(arguments: argparse.Namespace) -> int:
@@ -166,14 +171,9 @@ def _line(voice: str, arguments: argparse.Namespace) -> Request:
     return Request(text, voice, arguments.language_type, model=arguments.model)
 
 
-def _words(made: Made, arguments: argparse.Namespace) -> Request | None:
-    """The request by which the voice says its first words, if it shall."""
-    from lineread.voices import new  # noqa: PLC0415 - as above
-
-    form = options.file_format(arguments.output, None)
-    return new.first_words(
-        made, arguments.text, {"language_type": arguments.language_type, "format": form}, stream=False
-    )
+def _words(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How the voice says its first words."""
+    return {"language_type": arguments.language_type, "format": options.file_format(arguments.output, None)}
 
 
 def _tell(client: Client, made: Made, arguments: argparse.Namespace, words: Request | None) -> int:
@@ -188,7 +188,7 @@ def _tell(client: Client, made: Made, arguments: argparse.Namespace, words: Requ
         from lineread.voices import new  # noqa: PLC0415 - as above
 
         with new.though_made(made.voice.name):
-            speech = new.previewed(made, client.prepare(client.named(words))) or client.generate(words)
+            speech = new.previewed(made, words, client.prepare) or client.generate(words)
             path = speech.save(arguments.output)
             if arguments.play:
                 _played(client, speech)

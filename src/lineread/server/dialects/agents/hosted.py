@@ -107,6 +107,7 @@ class Hosted(Workshop):
         """As any workshop; the voice belongs to the key, and without keys to the user."""
         recording = _recording(wish["voice_sample"]) if kind == "clone" else b""
         key = self._desk.key(self._visit)
+        new.check_words(self._desk.client.engine(), kind, wish["text"], {"language_type": wish["language_type"]})
         birth, said = await (self._mine(kind, wish, recording) if key is None else self._theirs(kind, wish, recording))
         text = wish["text"] or said.text
         if not text:
