@@ -20,6 +20,12 @@ def test_everyday_sentences_are_told(language: str) -> None:
     assert [line for line in lines if tongue.detect(line) != language] == []
 
 
+@pytest.mark.parametrize("text", ["Hi.", "Hello.", "Hello, Marco!", "Taxi!", "Yes?", "(No.)", "What's up?"])
+def test_a_word_with_a_mark_is_still_that_word(text: str) -> None:
+    """Short English lines are English: the mark at their end makes no other language of them."""
+    assert tongue.detect(text) == "English"
+
+
 def test_chinese_with_english_words_is_chinese() -> None:
     """Words in Latin letters change nothing, even where most letters are."""
     assert [line for line in MIXED_CHINESE if tongue.detect(line) != "Chinese"] == []

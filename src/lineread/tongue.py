@@ -63,6 +63,8 @@ _CYRILLIC: Final = "[\u0400-\u052f]"
 _NOT_RUSSIAN: Final = "[\u0402-\u040f\u0452-\u045f\u0490\u0491]"
 _DEVANAGARI: Final = "[\u0900-\u097f\ua8e0-\ua8ff]"
 _LATIN: Final = "[A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a'’-]+"
+#: The library takes `Hello.` for a word that it has never seen, which must be Italian.
+_NO_WORD: Final = r"[^\w'’-]"
 _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
@@ -142,7 +144,7 @@ def likelihoods(text: str) -> Mapping[str, float]:
     Raises:
         ConfigError: The library is not installed.
     """
-    line = " ".join(text[:_SAMPLE].replace("\0", " ").split())
+    line = " ".join(re.sub(_NO_WORD, " ", text[:_SAMPLE]).split())
     labels, shares = _model().predict(line.lower() if line.isupper() else line, k=10, threshold=0.001)
     names = {code: language for language, code in LATIN.items()}
     codes = (label.removeprefix("__label__") for label in labels)

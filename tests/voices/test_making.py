@@ -512,6 +512,14 @@ async def test_the_asynchronous_calls(place: Workplace, sample: str) -> None:
     assert place.studio.heard[-1] == stream.voice_id
 
 
+@pytest.mark.parametrize("prompt", ["", "  ", "!!!", "123 😀", "a" * 2049, "half of \ud83d"])
+async def test_a_description_that_is_none_is_refused_before_it_is_paid_for(place: Workplace, prompt: str) -> None:
+    """Empty, without a word, too long or half decoded: nothing is ordered."""
+    with pytest.raises(OptionError, match=r"^The description "):
+        await place.design(prompt=prompt)
+    assert place.service.orders == []
+
+
 def test_the_greeting_speaks_the_language_of_the_description() -> None:
     """A Chinese description gets a Chinese greeting, another one an English one."""
     assert wishes.preview_text("沉稳的中年男声，语速偏慢。") == wishes.PREVIEW_TEXT_CHINESE

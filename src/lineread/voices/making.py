@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineread import _sync, catalogue
-from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
+from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW, Clone, Design
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, VoiceError
 from lineread.voices.book import busy
 from lineread.voices.record import Id, OwnVoice, check_name, file_name, timestamp
@@ -24,6 +24,7 @@ from lineread.voices.wishes import (
     CloneWish,
     check_consent,
     check_length,
+    check_prompt,
     language_of,
     named_after,
     preview_text,
@@ -250,7 +251,7 @@ class Maker:
         return replace(made, notes=(*sample.findings, *made.notes))
 
     async def _design(self, wish: DesignWish) -> Made:
-        prompt = check_length("The description", wish.prompt, LONGEST_PROMPT)
+        prompt = check_prompt(wish.prompt)
         words = check_length("The preview's text", wish.preview_text or preview_text(prompt), LONGEST_PREVIEW)
         asked = OwnVoice(
             named_after(prompt.encode()) if wish.name is None else check_name(wish.name),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lineread import catalogue, tongue
+from lineread.enrolment import LONGEST_PROMPT
 from lineread.errors import OptionError
 
 if TYPE_CHECKING:
@@ -115,6 +116,20 @@ def check_consent(consent: str | None) -> str:
             code="consent_missing",
         )
     return check_length("The note of consent", consent, LONGEST_CONSENT)
+
+
+def check_prompt(prompt: str) -> str:
+    """A description of a voice, without white space around it.
+
+    Raises:
+        OptionError: It is none: empty, too long, or without a word.
+    """
+    prompt = check_length("The description", prompt, LONGEST_PROMPT)
+    if not any(map(str.isalpha, prompt)):
+        raise OptionError(
+            "The description has no words.", remedy="Say what the voice sounds like: 'A calm old man, low and slow.'"
+        )
+    return prompt
 
 
 def check_length(what: str, text: str, most: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lineread import catalogue
-from lineread.enrolment import LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
+from lineread.enrolment import LONGEST_PREVIEW, Clone, Design
 from lineread.errors import ModelError, OptionError
 from lineread.mcp import making, tools
 from lineread.mcp.workshop import REMEDIES, Birth, Take, Workshop
@@ -171,7 +171,7 @@ class Hosted(Workshop):
             name = wish["voice_name"] or wishes.named_after(recording)
             spoken = wishes.language_of(asked, wish["transcript"]) or None
             return Clone(name, recording, "audio/wav", target, wish["transcript"], spoken)
-        prompt = wishes.check_length("The description", wish["voice_prompt"], LONGEST_PROMPT)
+        prompt = wishes.check_prompt(wish["voice_prompt"])
         text = wishes.check_length("The text", wish["text"] or wishes.preview_text(prompt), LONGEST_PREVIEW)
         name = wish["voice_name"] or wishes.named_after(prompt.encode())
         return Design(name, prompt, text, target, wishes.language_of(asked, text) or None)
