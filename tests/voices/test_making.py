@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
@@ -561,10 +563,16 @@ async def test_a_book_that_cannot_be_written(place: Workplace, tmp_path: Path, m
         await maker.make(DesignWish(PROMPT, "guide"))
     assert place.service.orders == []
 
+    maker = place.maker
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        with pytest.raises(ConfigError, match="No space left"):
+            await maker.make(DesignWish(PROMPT, "guide"))
+    assert place.service.orders == []
+
     def full(*_: object) -> None:
         raise ConfigError("The disk is full.")
 
-    maker = place.maker
     monkeypatch.setattr(place.book, "keep", full)
     with pytest.raises(ConfigError, match="full"):
         await maker.make(DesignWish(PROMPT, "guide"))

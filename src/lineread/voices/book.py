@@ -12,6 +12,7 @@ that were made for them, and so does the machine.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -120,6 +121,25 @@ class Book:
             return claims.claim(os.path.join(self._directory, ".names"), place)
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def check_room(self, size: int) -> None:
+        """Refuse to make a voice that could not be kept, before it is paid for.
+
+        Args:
+            size: Bytes of the files that it will have.
+
+        Raises:
+            ConfigError: There is less room.
+        """
+        import shutil  # noqa: PLC0415 - 5 ms that only a new voice has to pay
+
+        try:
+            os.makedirs(self._directory, 0o700, exist_ok=True)
+            free = shutil.disk_usage(self._directory).free
+        except OSError as error:
+            raise self._unwritable(error) from error
+        if free < size:
+            raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     def keep(self, voice: OwnVoice, files: Mapping[str, bytes] | None = None) -> None:
         """Write a voice down, in place of the one of that name.

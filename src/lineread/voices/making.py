@@ -45,8 +45,9 @@ _LOOK: Final = 0.05
 #: Voices of a page when all are listed, and most pages.
 _PAGE: Final = 100
 _MOST_PAGES: Final = 20
-#: Samples a second of a preview.
+#: Samples a second of a preview, and bytes to have free for one and what is written of the voice.
 _PREVIEW_RATE: Final = 24_000
+_PREVIEW_ROOM: Final = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +331,7 @@ class Maker:
         Who is cancelled stays until then. Who is cancelled once more leaves at once; the voice still is made and kept,
         and nobody else makes one of that name before.
         """
+        self._book.check_room(len(sample) + _PREVIEW_ROOM)
         task = asyncio.create_task(self._safe(voice, asked, sample, target))
         _sync.see_to_end(task, f"the voice {asked.name} is still being made, and kept. Interrupt again to give it up.")
         try:
