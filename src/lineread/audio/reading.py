@@ -49,6 +49,7 @@ _SAME: Final = 1e-4
 _CANCELLED: Final = 0.1
 #: Packets that PyAV decodes at most: AAC has 94 a second at 96 kHz.
 _MOST_PACKETS: Final = 20_000
+_CONVERT: Final = "Convert it, for example: ffmpeg -i FILE -ac 1 -ar 24000 sample.wav."
 
 Mixing = Literal["single", "same", "one", "mixed"]
 """How there came to be one channel: there was one; all were the same; all others were empty, or would have cancelled
@@ -120,15 +121,16 @@ def kind(data: bytes) -> str:
     return "aac" if len(data) > 1 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0 else ""
 
 
-def unreadable(why: str) -> OptionError:
+def unreadable(why: str, remedy: str = _CONVERT) -> OptionError:
     """That a file cannot be read.
 
     Args:
         why: What is said of it: "is empty".
+        remedy: What to do about it.
     """
     return OptionError(
         f"The sample {why}.",
-        remedy="Convert it, for example: ffmpeg -i FILE -ac 1 -ar 24000 sample.wav.",
+        remedy=remedy,
         code="sample_unreadable",
         service_code="Audio.DecoderError",
     )

@@ -238,7 +238,9 @@ def check(audio: bytes, media_type: str | None = None) -> Sample:
     from lineread.audio import reading, traits  # noqa: PLC0415 - numpy and libsndfile
 
     if not audio:
-        raise reading.unreadable("is empty")
+        raise reading.unreadable(
+            "is empty", "Check how it was made: ten seconds of speech have a hundred kilobytes or more."
+        )
     if len(audio) > MOST_BYTES:
         raise OptionError(
             f"The sample has more than {MOST_BYTES // 1_000_000} MB.",

@@ -87,10 +87,11 @@ def run_show(arguments: argparse.Namespace) -> int:
         facts += [(f"{number}. {key}", value) for key, value in made.items()]
     rows: list[tuple[str, str]] = []
     for key, value in facts:
-        lines = value if isinstance(value, list | tuple) else [value]
+        several = value if isinstance(value, list | tuple) else [value]
+        lines = [line for each in several for line in _shown(each).splitlines()]
         heads = [f"{key.replace('_', ' ')}:", *[""] * len(lines)]
-        rows += zip(heads, map(_shown, lines), strict=False)
-    print(options.columns([row for row in rows if row[1]]))
+        rows += zip(heads, lines, strict=False)
+    print(options.columns(rows))
     return 0
 
 
