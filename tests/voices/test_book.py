@@ -436,6 +436,10 @@ def test_no_export_at_all(content: bytes, book: Book, tmp_path: Path) -> None:
         book.take_in(str(path))
     with pytest.raises(OptionError, match="There is no file"):
         book.take_in(str(tmp_path / "none.zip"))
+    os.mkfifo(tmp_path / "pipe.zip")  # and devices, which have no end
+    for place in (tmp_path, tmp_path / "pipe.zip"):
+        with pytest.raises(OptionError, match="no exported voice book"):
+            book.take_in(str(place))
 
 
 def test_an_export_of_a_voice_that_lost_its_sample(book: Book, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Owns its form and its bounds: it may come from anywhere. What is in the book is 
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -52,11 +53,10 @@ def unpack(path: str) -> list[tuple[OwnVoice, dict[str, bytes]]]:
         OptionError: It is none, or too large.
     """
     shown = shortened(path)
+    if not os.path.exists(path):
+        raise OptionError(f"There is no file {shown!r}.", remedy="Check the path.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            found = _unpacked_voices(archive)
-    except FileNotFoundError:
-        raise OptionError(f"There is no file {shown!r}.", remedy="Check the path.") from None
+        found = _unpacked(path) if os.path.isfile(path) else []  # zipfile would look for the end of a device
     except OptionError:
         raise
     except Exception:  # noqa: BLE001 - zipfile, and what unpacks for it, has no list of the ways to say that it is none
@@ -67,21 +67,22 @@ def unpack(path: str) -> list[tuple[OwnVoice, dict[str, bytes]]]:
     return found
 
 
-def _unpacked_voices(archive: zipfile.ZipFile) -> list[tuple[OwnVoice, dict[str, bytes]]]:
-    """As :func:`unpack`. What is unpacked is never more than the archive's own list says.
+def _unpacked(path: str) -> list[tuple[OwnVoice, dict[str, bytes]]]:
+    """As :func:`unpack`. What is unpacked is never more than the file's own list says.
 
     Raises:
         OptionError: It is too large.
         Exception: It is none.
     """
-    items = archive.infolist()
-    sizes = [item.file_size for item in items]
-    if not _bearable(sizes):
-        raise _too_much("That is")
-    if max(sizes) > _MOST_BYTES or not _distinct(item.filename for item in items):
-        raise ValueError
-    records = [item.filename for item in items if item.filename.endswith(f"/{RECORD}")]
-    found = [_unpacked_voice(archive, record) for record in records]
+    with zipfile.ZipFile(path) as archive:
+        items = archive.infolist()
+        sizes = [item.file_size for item in items]
+        if not _bearable(sizes):
+            raise _too_much("That is")
+        if max(sizes) > _MOST_BYTES or not _distinct(item.filename for item in items):
+            raise ValueError
+        records = [item.filename for item in items if item.filename.endswith(f"/{RECORD}")]
+        found = [_unpacked_voice(archive, record) for record in records]
     if not _distinct(voice.name for voice, _ in found):
         raise ValueError
     return found
