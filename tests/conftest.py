@@ -7,6 +7,7 @@ Owns the guard and the clean-up; helpers live beside the tests that use them, or
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,17 @@ settings.load_profile("lineread")
 #: Variables that would let the user's own set-up into a test.
 FOREIGN = ("DASHSCOPE_", "ALIBABA", "ALICLOUD", "LINEREAD_", "OUTPUT_DIR", "XDG_", "PYTHONUNBUFFERED", "PYTHONIOENC")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
+
+
+def _unmoved(*_: object) -> None:
+    """Go on."""
+
+
+# A shell has what it starts in the background ignore Ctrl-C, and nohup the terminal's end. Children inherit that.
+# A signal that is handled, in whatever way, is not ignored by the commands under test.
+for signal_number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(signal_number) is signal.SIG_IGN:
+        signal.signal(signal_number, signal.default_int_handler if signal_number == signal.SIGINT else _unmoved)
 
 # An audit hook sees every socket of the process, also one made below the socket module, and in every thread.
 sys.addaudithook(watch_network)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -448,6 +449,23 @@ def test_an_export_of_a_voice_that_lost_its_sample(book: Book, tmp_path: Path) -
     with pytest.raises(VoiceError, match=r"sample\.\w+\.wav of narrator is no longer"):
         book.export(str(tmp_path / "cast.zip"))
     assert list(tmp_path.glob("cast*")) == []
+
+
+def test_an_export_goes_where_it_is_sent(book: Book, tmp_path: Path) -> None:
+    """A pipe is written to and stays one, as a device would; of a link, what it leads to is replaced."""
+    book.keep(DESIGN.with_id(made()), {PREVIEW: b"RIFF preview"})
+    pipe, link, target = (tmp_path / name for name in ("pipe", "link.zip", "target.zip"))
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        arrived = pool.submit(pipe.read_bytes)
+        book.export(str(pipe))
+        assert arrived.result(10)[:2] == b"PK"
+    assert pipe.is_fifo()
+    link.symlink_to(target)
+    target.write_bytes(b"old")
+    book.export(str(link))
+    assert link.is_symlink()
+    assert Book(str(tmp_path / "other")).take_in(str(target)) == [DESIGN.name]
 
 
 def test_nothing_to_export(book: Book, tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ class Book:
         """Write voices into one ZIP file, and give their names.
 
         Args:
-            path: The file; replaced in one step if it is there.
+            path: The file; replaced in one step if it is there. A device or a pipe is written to.
             names: Which voices; None for all.
 
         Raises:
@@ -250,6 +250,10 @@ class Book:
             ConfigError: One of them cannot be read.
             OSError: It cannot be written.
         """
+        path = os.path.realpath(path)
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:
+                return self.pack(file, names)
         partial = f"{path}.{os.urandom(6).hex()}.part"
         try:
             with open(partial, "xb") as file:

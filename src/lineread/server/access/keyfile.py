@@ -156,6 +156,8 @@ def _foreign() -> ConfigError:
 
 
 def _text(path: str) -> str:
+    if os.path.exists(path) and not os.path.isfile(path):  # a device must not be replaced
+        raise ConfigError(f"{path} is no file.", remedy="Choose another place.")
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
