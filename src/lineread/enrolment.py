@@ -25,6 +25,8 @@ Fidelity = Literal["exact", "approximate"]
 KINDS: Final[tuple[Kind, ...]] = ("clone", "design")
 #: The family of models (see ``catalogue.CUSTOM_FAMILIES``) that speaks voices made that way.
 FAMILIES: Final[Mapping[Kind, str]] = {"clone": "vc", "design": "vd"}
+#: The code of an error after which a voice may have been made, and be paid for, all the same.
+IN_DOUBT: Final = "voice_in_doubt"
 #: Most characters of a voice's name. Source: section "preferred_name" of the service's reference.
 LONGEST_NAME: Final = 16
 #: Most characters of a description, and of a text to preview it. Source: the service's reference.

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,8 @@ import pytest
 from lineread import _sync, catalogue, tts
 from lineread.audio.traits import Traits
 from lineread.client import Client
-from lineread.errors import ConfigError, LinereadError, OptionError, ServiceFailed, VoiceError
+from lineread.enrolment import IN_DOUBT
+from lineread.errors import ConfigError, LinereadError, OptionError, OverBudget, ServiceFailed, VoiceError
 from lineread.fields import VOICE_CLONE, VOICE_DESIGN, json_schema
 from lineread.speech import LiveRequest, Request
 from lineread.voices import wishes
@@ -37,8 +39,8 @@ TRAITS = Traits(12.0, 10.0, 8.0, 120.0, 2.0, (), 4.0, -20.0, -60.0, 0.0)
 class Workplace:
     """A client, its studio and its book, without a machine's voice beside."""
 
-    def __init__(self) -> None:
-        self.studio = Studio()
+    def __init__(self, **facts: Any) -> None:
+        self.studio = Studio(**facts)
         self.service = self.studio.service
         self.client = Client(engine=self.studio, cache=False)
         self.book = self.client.casting.book
@@ -56,6 +58,12 @@ class Workplace:
 @pytest.fixture
 def place() -> Workplace:
     return Workplace()
+
+
+@pytest.fixture
+def paid() -> Workplace:
+    """One whose voices cost something."""
+    return Workplace(price=lambda _: 0.2)
 
 
 async def test_a_name_is_spoken_from_then_on(place: Workplace) -> None:
@@ -553,6 +561,85 @@ async def test_what_is_replaced_goes(place: Workplace) -> None:
     third = await place.design(prompt="A third one.", replace=True)
     assert second.id.voice in third.notes[0]
     assert first.id.voice != third.id.voice
+
+
+async def given_up(place: Workplace, make: Callable[[], Awaitable[Made]]) -> None:
+    """The making of a voice that is carried out, and whose maker has been killed."""
+    place.service.gate.clear()
+    place.service.begun.clear()
+    making = asyncio.create_task(make())
+    await place.service.begun.wait()
+    (task,) = (each for each in asyncio.all_tasks() if "_safe" in repr(each.get_coro()))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    place.service.gate.set()
+
+
+async def test_a_design_whose_maker_was_killed_is_not_paid_for_again(paid: Workplace) -> None:
+    """The same command finds it at the service: an order was noted before it went out."""
+    await given_up(paid, paid.design)
+    assert paid.book.find("guide") is None
+    (lost,) = paid.service.voices
+    await paid.design("other")
+    made = await paid.design()
+    assert (made.id.voice, made.paid) == (lost, 0)
+    assert f"An earlier run has had {lost} made; it is not paid for again." in made.notes
+    assert [order.name for order in paid.service.orders] == ["guide", "other"]
+    assert await paid.spoken("guide") == lost
+    assert paid.book.order("guide") is None
+
+
+async def test_what_was_never_made_is_ordered_again(paid: Workplace) -> None:
+    """An order whose end is not known is looked up; where nothing came of it, the voice is made. So is another one."""
+    paid.service.fails = [ServiceFailed("Lost.", code=IN_DOUBT)]
+    with pytest.raises(ServiceFailed, match="Lost") as failed:
+        await paid.design()
+    assert "Ask for the same again" in failed.value.remedy
+    assert paid.book.order("guide") is not None
+    assert (await paid.design()).paid == 1
+    await given_up(paid, lambda: paid.design("b", "Another voice."))
+    assert (await paid.design("b", "A third voice.")).paid == 1
+
+
+async def test_a_clone_whose_maker_was_killed(paid: Workplace, sample: str) -> None:
+    """Nothing tells what the service made it of: whoever asks again decides."""
+    wish = CloneWish(sample, "guide", CONSENT)
+    await given_up(paid, lambda: paid.maker.make(wish))
+    (lost,) = paid.service.voices
+    with pytest.raises(VoiceError, match=lost) as refused:
+        await paid.maker.make(wish)
+    assert f"lineread voices add {lost} --name guide" in refused.value.remedy
+    assert len(paid.service.orders) == 1
+    second = await paid.maker.make(replace(wish, wanted=Wanted(replace=True)))
+    assert second.id.voice != lost
+    assert (await paid.maker.make(wish)).paid == 0
+
+
+async def test_all_of_a_voice_is_within_the_budget(sample: str) -> None:
+    """Where a voice for both ways of speaking costs more than there is, none of it is made."""
+    studio = Studio(price=lambda _: 1.0)
+    with pytest.raises(OverBudget):
+        await tts.avoice_design(PROMPT, "", "guide", realtime=True, engine=studio, budget="1.5yuan")
+    assert studio.service.orders == []
+    await tts.avoice_design(PROMPT, "", "guide", engine=studio, budget="1.5yuan")
+    assert len(studio.service.orders) == 1
+
+
+async def test_an_error_in_the_middle_tells_what_is_made(place: Workplace) -> None:
+    """The first of two ids is paid for, and the error of the second one says so."""
+    place.service.fails = [None, ServiceFailed("Broken.")]
+    with pytest.raises(ServiceFailed) as failed:
+        await place.design(realtime=True)
+    assert failed.value.message == f"Broken. guide is made for {HTTP}, and kept."
+    assert failed.value.remedy.endswith("Then ask for the same again: only what is missing is made.")
+
+
+async def test_a_voice_has_one_name(place: Workplace) -> None:
+    """An id that the book has is not taken in under another name: who deletes one would delete both."""
+    made = await place.design()
+    with pytest.raises(OptionError, match="called guide already"):
+        await place.maker.adopt(made.id.voice, "other")
 
 
 async def test_a_book_that_cannot_be_written(place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,13 @@ class Enroller(ABC):
         """Yuan for making a voice; 0 where that costs nothing."""
         return 0.0
 
+    def check_budget(self, kind: Kind, voices: int) -> None:  # noqa: B027 - most have none
+        """Refuse to make some voices of which not all could be paid for.
+
+        Raises:
+            OverBudget: They cost more than is left.
+        """
+
     @abstractmethod
     async def clone(self, order: Clone) -> Enrolled:
         """Make a voice from a sample.

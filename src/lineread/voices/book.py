@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,6 +24,8 @@ from typing import TYPE_CHECKING, Final
 
 from lineread import catalogue, claims
 from lineread.errors import ConfigError, LinereadError, OptionError, VoiceError, shortened
+from lineread.sinks import PARTIAL
+from lineread.voices.orders import Orders
 from lineread.voices.record import RECORD, OwnVoice, check_name, decoded, encoded, timestamp
 
 if sys.platform != "win32":
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from lineread.claims import Claim
+    from lineread.voices.orders import Order
     from lineread.voices.record import Id
 
 _LOCK: Final = ".lock"
@@ -53,6 +57,7 @@ class Book:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
+        self._orders = Orders(os.path.join(directory, ".orders"))
 
     def find(self, name: str) -> OwnVoice | None:
         """The voice of that name, in any case; None if there is none.
@@ -140,6 +145,25 @@ class Book:
             raise self._unwritable(error) from error
         if free < size:
             raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    def open_order(self, name: str, order: Order) -> None:
+        """Note that a voice is ordered, which may be paid for whatever happens next.
+
+        Raises:
+            ConfigError: The book cannot be written to.
+        """
+        try:
+            self._orders.open(name, order)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def close_order(self, name: str) -> None:
+        """Note that the end of an order is known."""
+        self._orders.close(name)
+
+    def order(self, name: str) -> Order | None:
+        """The order of a voice of that name whose end is not known; None if there is none."""
+        return self._orders.find(name)
 
     def keep(self, voice: OwnVoice, files: Mapping[str, bytes] | None = None) -> None:
         """Write a voice down, in place of the one of that name.
@@ -241,7 +265,8 @@ class Book:
         """Write voices into one ZIP file, and give their names.
 
         Args:
-            path: The file; replaced in one step if it is there. A device or a pipe is written to.
+            path: The file; replaced in one step if it is there, and else for the user's eyes only: a voice is
+                somebody's. A device or a pipe is written to.
             names: Which voices; None for all.
 
         Raises:
@@ -250,14 +275,16 @@ class Book:
             ConfigError: One of them cannot be read.
             OSError: It cannot be written.
         """
-        path = os.path.realpath(path)
         if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as file:
                 return self.pack(file, names)
-        partial = f"{path}.{os.urandom(6).hex()}.part"
+        path = os.path.realpath(path)
+        partial = os.path.join(os.path.dirname(path), PARTIAL.format(os.urandom(8).hex()))
         try:
-            with open(partial, "xb") as file:
+            with open(partial, "xb", opener=_private) as file:
                 exported = self.pack(file, names)
+            with suppress(FileNotFoundError):
+                os.chmod(partial, stat.S_IMODE(os.stat(path).st_mode))
             os.replace(partial, path)
         except BaseException:
             with suppress(OSError):
@@ -269,7 +296,12 @@ class Book:
         """As :meth:`export`, into a file that is open for writing; a pipe will do."""
         from lineread.voices import archive  # noqa: PLC0415 - zipfile, 10 ms that only an export has to pay
 
-        names = [each.name for each in self.voices()] + [*self.damaged()] if names is None else names
+        if names is None and (damaged := self.damaged()):
+            raise ConfigError(
+                f"{', '.join(damaged)} cannot be exported: damaged.",
+                remedy="Name the others after the file; `lineread voices list --own` says what to do about these.",
+            )
+        names = [each.name for each in self.voices()] if names is None else names
         voices = [(voice, self._files(voice)) for voice in map(self.get, names)]
         if not voices:
             raise VoiceError("There are no voices of your own.", remedy="Make one: lineread voices design --help.")
@@ -347,7 +379,7 @@ class Book:
 
         found = self._found(name)  # also where no voice of today may be called so
         if found is not None:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, IsADirectoryError):
                 os.unlink(os.path.join(self._directory, found, RECORD))  # from here on it is gone, whatever happens
             shutil.rmtree(os.path.join(self._directory, found), ignore_errors=True)
 
@@ -429,15 +461,17 @@ def _read(path: str) -> OwnVoice | None:
         ConfigError: It cannot be read, or is none, or another one's.
     """
     folder = os.path.basename(os.path.dirname(path))
+    voice = None
     try:
-        with open(path, "rb") as file:
-            voice = decoded(file.read(_MOST_BYTES))
+        if stat.S_ISREG(os.stat(path).st_mode):  # one would wait for what comes through a pipe
+            with open(path, "rb") as file:
+                voice = decoded(file.read(_MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy="Check its permissions.") from error
     except ValueError:
-        voice = None
+        pass
     if voice is None or voice.name.casefold() != folder:
         raise ConfigError(
             f"{path} is no voice that this version can read.",

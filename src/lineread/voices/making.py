@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineread import _sync, catalogue
-from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW, Clone, Design
+from lineread.enrolment import FAMILIES, IN_DOUBT, KINDS, LONGEST_PREVIEW, Clone, Design
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, VoiceError
 from lineread.voices.book import busy
+from lineread.voices.orders import Order
 from lineread.voices.record import Id, OwnVoice, check_name, file_name, timestamp
 from lineread.voices.sample import Sample, load
 from lineread.voices.wishes import (
@@ -48,6 +49,7 @@ _MOST_PAGES: Final = 20
 #: Samples a second of a preview, and bytes to have free for one and what is written of the voice.
 _PREVIEW_RATE: Final = 24_000
 _PREVIEW_ROOM: Final = 2 << 20
+_RECORD_ROOM: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,23 @@ class Made:
     paid: int = 0
     preview: bytes = b""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    """A voice with one more id.
+
+    Attributes:
+        voice: The voice, in the book.
+        enrolled: What was made of it.
+        notes: What else there is to say.
+        is_new: It was made, and paid for, now.
+    """
+
+    voice: OwnVoice
+    enrolled: Enrolled
+    notes: tuple[str, ...]
+    is_new: bool = False
 
 
 class Maker:
@@ -148,6 +167,9 @@ class Maker:
         note = check_consent(consent) if kind == "clone" else ""
         await _sync.on_event_loop()
         async with self._alone(name):
+            owner = self._book.of(voice)
+            if owner is not None and owner.name.casefold() != name.casefold():
+                raise OptionError(f"That voice is called {owner.name} already.", remedy="Speak with it by that name.")
             known = self._book.find(name)
             if known is not None and not any(each.voice == voice for each in known.ids):
                 raise _taken(known, f"Choose another name, or delete it: lineread voices delete {known.name}.")
@@ -161,7 +183,9 @@ class Maker:
                 preview_text=found.preview_text,
                 language=found.language,
             )
-            return self._kept(own, self._enroller, found, {})
+            kept = self._kept(own, self._enroller, found, {})
+            self._book.close_order(name)
+            return kept
 
     async def unmake(self, name: str) -> OwnVoice | None:
         """Delete a voice where it was made, and then from the book.
@@ -185,6 +209,7 @@ class Maker:
             ids = (*voice.replaced, *voice.ids)
             if not all(map(self._keeper, ids)):
                 return voice
+            self._book.check_room(_RECORD_ROOM)
             for each in ids:
                 await self._deleted(voice, each)
             return None if ids else self._book.drop(voice.name, frozenset())
@@ -222,7 +247,7 @@ class Maker:
             lost = [each for each in voice.ids if self._keeper(each) is self._enroller]
             lost = [each for each in lost if await self._is_lost(voice, each)]
             for each in lost:  # the new id takes the old one's place once it is there
-                voice, _ = await self._one_made(voice, voice, self._sample(voice), each.target_model)
+                voice = (await self._one_made(voice, voice, self._sample(voice), each.target_model)).voice
 
     async def _is_lost(self, voice: OwnVoice, made: Id) -> bool:
         try:
@@ -303,36 +328,53 @@ class Maker:
             voice = replace(asked, replaced=() if known is None else (*known.replaced, *known.ids))
         elif voice != known:
             self._book.keep(voice)
-        made: dict[str, Enrolled] = {}
-        first: Id | None = None
-        for target in targets:
-            there = self._there(voice, target)
-            if there is None:
-                voice, made[target] = await self._one_made(voice, asked, sample, target)
-                there = voice.ids[-1]
-            first = first or there
-        assert first is not None  # there is a target at least
+        added = known is not None and voice.consent != known.consent and not voice.replaced
+        news = ["What was said of consent now is kept beside what was said before."] if added else []
+        missing = [target for target in targets if self._there(voice, target) is None]
+        self._enroller.check_budget(asked.kind, len(missing))
+        made: list[_Ordered] = []
+        for target in missing:
+            try:
+                one = await self._one_made(voice, asked, sample, target, again=wanted.replace)
+            except LinereadError as error:
+                if made:  # paid for, and in the book
+                    await self._rehearsed(voice, asked, sample)
+                    _tell_of(error, voice)
+                raise
+            voice = one.voice
+            made.append(one)
+            news += one.notes
         voice, notes = await self._rehearsed(voice, asked, sample)
         voice, left = await self._cleared(voice)
+        first = self._there(voice, targets[0])
+        assert first is not None  # it was there, or has been made
+        paid = [one.enrolled for one in made if one.is_new]
         return Made(
             voice,
             first,
-            next((each.request_id for each in made.values() if each.request_id), ""),
-            len(made),
-            _preview(made[targets[0]]) if targets[0] in made else self._kept_preview(voice),
-            (*(note for each in made.values() for note in _notes(each)), *notes, *left),
+            next((each.request_id for each in paid if each.request_id), ""),
+            len(paid),
+            next(map(_preview, paid), b"") or self._kept_preview(voice),
+            (*news, *notes, *left),
         )
 
     async def _one_made(
-        self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str
-    ) -> tuple[OwnVoice, Enrolled]:
+        self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str, *, again: bool = False
+    ) -> _Ordered:
         """A voice with one more id, which is in the book even if the caller is cancelled: it is paid for.
 
         Who is cancelled stays until then. Who is cancelled once more leaves at once; the voice still is made and kept,
         and nobody else makes one of that name before.
+
+        Args:
+            voice: The voice as it is in the book; without ids if it is not.
+            asked: What it is to be made of.
+            sample: Its sample, if it has one.
+            target: The model that shall speak it.
+            again: Whether it is made also where an earlier order may have been carried out.
         """
         self._book.check_room(len(sample) + _PREVIEW_ROOM)
-        task = asyncio.create_task(self._safe(voice, asked, sample, target))
+        task = asyncio.create_task(self._safe(voice, asked, sample, target, again=again))
         _sync.see_to_end(task, f"the voice {asked.name} is still being made, and kept. Interrupt again to give it up.")
         try:
             await asyncio.wait([task])
@@ -343,7 +385,7 @@ class Maker:
             raise
         return task.result()
 
-    async def _safe(self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str) -> tuple[OwnVoice, Enrolled]:
+    async def _safe(self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str, *, again: bool) -> _Ordered:
         """As :meth:`_one_made`. A voice that cannot be written down is deleted again; else its id would be lost.
 
         Raises:
@@ -351,9 +393,16 @@ class Maker:
             ConfigError: The book cannot be written to.
             VoiceError: Somebody has forgotten the voice meanwhile.
         """
-        enrolled = await self._enrol(self._enroller, asked, sample, target)
+        files = {voice.sample: sample} if sample else {}
+        lost = None if again else await self._lost(asked, target)
+        if lost is not None:
+            kept = self._kept(voice, self._enroller, lost, files)
+            self._book.close_order(asked.name)
+            note = f"An earlier run has had {lost.voice} made; it is not paid for again."
+            return _Ordered(kept, lost, (note,))
+        enrolled = await self._ordered(asked, sample, target)
         try:
-            return self._kept(voice, self._enroller, enrolled, {voice.sample: sample} if sample else {}), enrolled
+            kept = self._kept(voice, self._enroller, enrolled, files)
         except LinereadError as error:
             try:
                 await self._enroller.delete(enrolled.kind, enrolled.voice)
@@ -361,6 +410,54 @@ class Maker:
                 error.message += f" The voice was made all the same, as {enrolled.voice}."
                 error.args = (error.message,)
             raise
+        finally:
+            self._book.close_order(asked.name)
+        return _Ordered(kept, enrolled, _notes(enrolled), is_new=True)
+
+    async def _ordered(self, asked: OwnVoice, sample: bytes, target: str) -> Enrolled:
+        """What the enroller makes. Where it is paid for, the order is in the book until its end is known."""
+        if not self._enroller.price(asked.kind):
+            return await self._enrol(self._enroller, asked, sample, target)
+        self._book.open_order(asked.name, self._order(asked, target))
+        try:
+            return await self._enrol(self._enroller, asked, sample, target)
+        except LinereadError as error:
+            if error.code == IN_DOUBT:
+                error.remedy = "Ask for the same again: whether it was made is looked up before anything is paid for."
+            else:
+                self._book.close_order(asked.name)
+            raise
+
+    def _order(self, asked: OwnVoice, target: str) -> Order:
+        return Order.of(asked, self._enroller.place, self._enroller.account, target)
+
+    async def _lost(self, asked: OwnVoice, target: str) -> Enrolled | None:
+        """What an earlier run has ordered and not heard of; None where there is nothing of that kind.
+
+        Raises:
+            VoiceError: There is a voice that may be it.
+            EngineError: It cannot be looked up.
+        """
+        if self._book.order(asked.name) != self._order(asked, target):
+            return None
+        listed = (await self._enroller.page(asked.kind, size=_PAGE)).voices
+        mark = f"-{asked.name}-voice-".casefold()
+        unknown = [
+            each
+            for each in listed
+            if mark in each.voice.casefold() and each.target_model == target and self._book.of(each.voice) is None
+        ]
+        if asked.kind == "design":  # the service tells what it was made from
+            found = [await self._enroller.find(asked.kind, each.voice) for each in unknown]
+            return next((each for each in found if each.prompt == asked.prompt), None)
+        if not unknown:
+            return None
+        raise VoiceError(
+            f"An earlier run was cut off while {asked.name} was being made, and {unknown[0].voice} may be it.",
+            remedy=f"Take that in: lineread voices add {unknown[0].voice} --name {asked.name}. Or have another one "
+            "made, and pay for it: --replace (replace=True).",
+            code=IN_DOUBT,
+        )
 
     async def _cleared(self, voice: OwnVoice) -> tuple[OwnVoice, tuple[str, ...]]:
         """Delete what a voice has replaced where it was made. What cannot be deleted is told, and stays noted."""
@@ -423,7 +520,7 @@ class Maker:
             enroller.place,
             enroller.account,
             enrolled.target_model,
-            enrolled.created,
+            enrolled.created or timestamp(time.time()),
             enrolled.fidelity,
             enrolled.settings,
             enrolled.reasons,
@@ -493,6 +590,14 @@ def _unheard(task: asyncio.Task[Any]) -> None:
     """Take note of how work ended that nobody waits for any more."""
     if not task.cancelled():
         task.exception()
+
+
+def _tell_of(error: LinereadError, voice: OwnVoice) -> None:
+    """An error in the middle says what is made already."""
+    models = ", ".join(each.target_model for each in voice.ids if each.engine == "dashscope")
+    error.message += f" {voice.name} is made for {models}, and kept."
+    error.args = (error.message,)
+    error.remedy = f"{error.remedy} Then ask for the same again: only what is missing is made.".strip()
 
 
 def _preview(enrolled: Enrolled) -> bytes:

@@ -15,7 +15,7 @@ from lineread.budget import Cost
 from lineread.engines.base import Engine, Wrapper
 from lineread.engines.enroller import Enroller
 from lineread.engines.link import Link
-from lineread.enrolment import Design
+from lineread.enrolment import IN_DOUBT, Design
 from lineread.errors import EngineError, LinereadError
 from lineread.speech import billed_characters
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from lineread.enrolment import Clone, Enrolled, Kind, Page
     from lineread.speech import Chunk, LiveRequest, Segment
 
-#: A voice whose making failed was not made, but for errors of this code.
-_IN_DOUBT: Final = "voice_in_doubt"
 _NOTHING: Final = Cost()
 
 
@@ -134,6 +132,10 @@ class _Enroller(Enroller):
     def price(self, kind: Kind) -> float:
         return self._inner.price(kind)
 
+    def check_budget(self, kind: Kind, voices: int) -> None:
+        """As its base."""
+        self._purse.check(Cost(yuan=Decimal(str(self._inner.price(kind))) * voices))
+
     async def clone(self, order: Clone) -> Enrolled:
         """As the inner enroller.
 
@@ -165,7 +167,7 @@ class _Enroller(Enroller):
         try:
             return await (self._inner.design(order) if isinstance(order, Design) else self._inner.clone(order))
         except LinereadError as error:
-            if not isinstance(error, EngineError) or error.code != _IN_DOUBT:
+            if not isinstance(error, EngineError) or error.code != IN_DOUBT:
                 cost = _NOTHING
             raise
         finally:

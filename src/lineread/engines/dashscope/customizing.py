@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from lineread.engines.dashscope.http import MAX_REPLY, Errand
-from lineread.enrolment import Clone, Design
+from lineread.enrolment import IN_DOUBT, Clone, Design
 from lineread.errors import (
     BadReply,
     EngineError,
@@ -152,13 +152,13 @@ def _meaning(failure: EngineError, asked: wire.Asked, *, in_doubt: bool) -> Line
     if isinstance(asked, Query | Deletion) and failure.code == "unknown_voice":
         return _not_found(asked.voice, failure.request_id)
     if isinstance(asked, Clone | Design) and in_doubt:
-        failure.code = "voice_in_doubt"
+        failure.code = IN_DOUBT
         failure.retryable = False
         failure.message = f"{failure.message.removesuffix('.')}; the voice may have been made all the same."
         failure.args = (failure.message,)
         failure.remedy = (
             f"Before you ask again, which is paid for again, look whether the service lists an id with "
-            f"{asked.name!r} in it: in the Model Studio console, or with the engine's enroller().page()."
+            f"{asked.name!r} in it: `lineread voices remote`, or the Model Studio console."
         )
     return failure
 
