@@ -152,7 +152,13 @@ def check_name(name: str) -> str:
     Raises:
         OptionError: It may not: the service would refuse it.
     """
-    name = name.strip() if isinstance(name, str) else ""
+    if not isinstance(name, str):
+        raise OptionError(
+            f"A voice's name must be a string, not {type(name).__name__}.",
+            remedy="Write it in quotes.",
+            code="bad_voice_name",
+        )
+    name = name.strip()
     if not re.fullmatch(_NAME, name):
         raise OptionError(
             f"A voice cannot be called {shortened(name)!r}.",

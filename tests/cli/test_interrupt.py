@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,31 @@ COMMAND = ("-m", "lineread", "voices", "design", "A dry guide.", "--name", "guid
 LIBRARY = ("-c", "from lineread import tts; tts.voice_design('A dry guide.', voice_name='guide', text='This way.')")
 
 
+async def insist(process: asyncio.subprocess.Process) -> None:
+    """Press Ctrl-C again until it is heard: two at once are one."""
+    while process.returncode is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 0.2)
+
+
+def test_two_signals_at_once_are_one() -> None:
+    """``timeout`` sends the same signal to the command and to its group: that is nobody who insists."""
+    code = (
+        "import signal, sys, time\n"
+        "from lineread.cli import door\n"
+        "def command():\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    finally:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "        print('whole', flush=True)\n"
+        "sys.exit(door.guard(command, json_wanted=False))\n"
+    )
+    done = python(code, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"whole\n", b"")
+
+
 @pytest.mark.parametrize("program", [COMMAND, LIBRARY], ids=["command", "library"])
 @pytest.mark.parametrize("patient", [True, False])
 async def test_while_a_voice_is_made(program: tuple[str, ...], patient: bool) -> None:  # noqa: FBT001 - a case
@@ -216,7 +242,7 @@ async def test_while_a_voice_is_made(program: tuple[str, ...], patient: bool) ->
                 if patient:
                     gate.set()
                 else:
-                    process.send_signal(signal.SIGINT)
+                    await insist(process)
                 _, rest = await process.communicate()
         finally:
             gate.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -47,6 +48,35 @@ def test_a_voice_from_its_making_to_its_end(capsys: pytest.CaptureFixture[str], 
     assert main(["say", *HERE, "-q", "-v", "guide", "-o", "again.wav", "And here is the second hall."]) == 0
     assert os.path.getsize("again.wav") == pytest.approx(os.path.getsize("hall.wav"), rel=0.1)
     assert main(["voices", "show", "nobody"]) == 2
+
+
+def test_a_voice_of_which_only_the_book_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A book that was brought along from another machine speaks: what is missing here is made again, once."""
+    monkeypatch.setenv("LINEREAD_DATA_DIR", str(tmp_path / "data"))
+    assert main(["voices", "design", PROMPT, "--name", "guide", "--text", "Hello.", "-q", *HERE]) == 0
+    shutil.rmtree(tmp_path / "data" / "made")
+    for name in ("one.wav", "two.wav"):
+        assert main(["say", *HERE, "-q", "--no-cache", "-v", "guide", "-o", name, "Back again."]) == 0
+    assert Path("one.wav").read_bytes() == Path("two.wav").read_bytes()
+    assert len(list((tmp_path / "data" / "made").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["clone", "me.wav", "--consent", "Me.", "-o", "me2.wav"], 2),
+        (["clone", "me.wav", "--consent", "Me.", "--play"], 2),
+        (["design", PROMPT, "--text", "Hello.", "--play"], 6),
+    ],
+)
+def test_what_could_not_be_heard_is_refused_before_a_voice_is_made(
+    words: list[str], status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file for no words, a player that is not there: told before anything is paid for."""
+    monkeypatch.setenv("LINEREAD_PLAYER", "no-such-player")
+    assert main(["voices", *words, "--name", "guide", *HERE]) == status
+    assert capsys.readouterr().out == ""
+    assert main(["voices", "show", "guide"]) == 2
 
 
 def test_a_clone_needs_consent(capsys: pytest.CaptureFixture[str]) -> None:

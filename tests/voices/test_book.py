@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -363,6 +365,10 @@ HOSTILE = {
     "ids": GOOD | {"x/voice.json": b'{"version": 1, "ids": ["x"]}'},
     "system-voice": GOOD | {"x/voice.json": changed(name="Cherry")},
     "no-file": GOOD | {"x/voice.json": changed(sample="a\0b")},
+    "preview": {"guide/voice.json": encoded(DESIGN), f"guide/{PREVIEW}": b"RIFF other"},
+    "folder": {"x/voice.json": GOOD["guide/voice.json"]},
+    "more": GOOD | {"guide/more.txt": b"more"},
+    "outside": GOOD | {"../../evil": b"evil"},
 }
 
 
@@ -437,6 +443,8 @@ def test_no_export_at_all(content: bytes, book: Book, tmp_path: Path) -> None:
         book.take_in(str(path))
     with pytest.raises(OptionError, match="There is no file"):
         book.take_in(str(tmp_path / "none.zip"))
+    with pytest.raises(OptionError, match="What came is no exported voice book"):
+        book.take_in(io.BytesIO(content))
     os.mkfifo(tmp_path / "pipe.zip")  # and devices, which have no end
     for place in (tmp_path, tmp_path / "pipe.zip"):
         with pytest.raises(OptionError, match="no exported voice book"):
@@ -463,9 +471,15 @@ def test_an_export_goes_where_it_is_sent(book: Book, tmp_path: Path) -> None:
     assert pipe.is_fifo()
     link.symlink_to(target)
     target.write_bytes(b"old")
+    target.chmod(0o644)
     book.export(str(link))
     assert link.is_symlink()
-    assert Book(str(tmp_path / "other")).take_in(str(target)) == [DESIGN.name]
+    for number, source in enumerate((str(target), io.BytesIO(target.read_bytes()))):
+        assert Book(str(tmp_path / f"other{number}")).take_in(source) == [DESIGN.name]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644  # as it was
+    book.export(str(tmp_path / "new.zip"))
+    assert stat.S_IMODE((tmp_path / "new.zip").stat().st_mode) == 0o600
+    assert list(tmp_path.glob("*.part")) == list(tmp_path.glob(".*.part")) == []
 
 
 def test_nothing_to_export(book: Book, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from lineread import _sync, catalogue, tts
+from lineread import _sync, catalogue, tongue, tts
 from lineread.audio.traits import Traits
 from lineread.client import Client
 from lineread.enrolment import IN_DOUBT
@@ -453,6 +453,8 @@ def test_the_normalized_calls(place: Workplace, sample: str, tmp_path: Path) -> 
         {"text": "Hello.", "stream": "yes"},
         {"text": "", "stream": True},
         {"text": None, "volume": 900},
+        {"text": []},
+        {"text": "Hello.", "voice_name": 5},
     ],
 )
 @pytest.mark.parametrize("family", ["vc", "vd"])
@@ -522,18 +524,33 @@ async def test_the_asynchronous_calls(place: Workplace, sample: str) -> None:
     assert place.studio.heard[-1] == stream.voice_id
 
 
-@pytest.mark.parametrize("prompt", ["", "  ", "!!!", "123 😀", "a" * 2049, "half of \ud83d"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "  ",
+        "!!!",
+        "123 😀",
+        "a" * 2049,
+        "half of \ud83d",
+        "Une voix douce de femme",
+        "落ち着いた女性",
+        "Мужской голос",
+    ],
+)
 async def test_a_description_that_is_none_is_refused_before_it_is_paid_for(place: Workplace, prompt: str) -> None:
-    """Empty, without a word, too long or half decoded: nothing is ordered."""
+    """Empty, without a word, too long, half decoded or in a language that nobody understands: nothing is ordered."""
     with pytest.raises(OptionError, match=r"^The description "):
         await place.design(prompt=prompt)
     assert place.service.orders == []
 
 
-def test_the_greeting_speaks_the_language_of_the_description() -> None:
-    """A Chinese description gets a Chinese greeting, another one an English one."""
-    assert wishes.preview_text("沉稳的中年男声，语速偏慢。") == wishes.PREVIEW_TEXT_CHINESE
-    assert wishes.preview_text(PROMPT) == wishes.PREVIEW_TEXT
+def test_the_greeting_speaks_the_language_that_was_named_or_that_of_the_description() -> None:
+    """Every language of the catalogue has a greeting that is in it; without one, the description tells."""
+    for language in set(catalogue.load().languages) - {"Auto"}:
+        assert tongue.detect(wishes.greeting(language, PROMPT)) == language
+    assert tongue.detect(wishes.greeting("Auto", "沉稳的中年男声，语速偏慢。")) == "Chinese"
+    assert tongue.detect(wishes.greeting("auto", PROMPT)) == "English"
 
 
 @pytest.mark.parametrize(

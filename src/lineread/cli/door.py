@@ -13,9 +13,10 @@ import io
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from threading import Timer, get_ident
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, Final, NoReturn
 
 from lineread import _signals
 from lineread.errors import LinereadError, OutputError, RequestError, shortened
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 #: Most bytes of a text that is read: ten Bibles.
 MOST_TEXT = 64 << 20
+#: Seconds in which two signals are one: `timeout` sends the same to the command and to its group.
+_AT_ONCE: Final = 0.05
 _interrupted = False
+_heard = -_AT_ONCE
 #: What the system says of a place that takes no more. Without a file's name it is standard output that it speaks of.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
@@ -131,11 +135,14 @@ def guard(command: Callable[[], int], *, json_wanted: bool) -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """The end of a session or a terminal stops as Ctrl-C does: no half file stays behind, no player plays on."""
-    global _interrupted  # noqa: PLW0603 - it happens to the process
+    global _interrupted, _heard  # noqa: PLW0603 - it happens to the process
+    if time.monotonic() - _heard < _AT_ONCE:
+        return
     _interrupted = True
     if hasattr(signal, "pthread_kill") and _is_deaf(frame):
         Timer(0.001, signal.pthread_kill, (get_ident(), number)).start()
         return
+    _heard = time.monotonic()
     raise KeyboardInterrupt
 
 

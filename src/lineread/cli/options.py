@@ -176,6 +176,27 @@ def spoken(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(arguments, name) for name in names if name in arguments}
 
 
+def add_consent(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare the two ways to give a note of consent.
+
+    Args:
+        parser: Where.
+        what: What it is, for the help.
+    """
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--consent", metavar="NOTE", help=what)
+    group.add_argument("--consent-file", metavar="FILE", help="a file with that note")
+
+
+def consent(arguments: argparse.Namespace) -> str | None:
+    """The note of consent that was given, if one was.
+
+    Raises:
+        UsageError: Its file cannot be read.
+    """
+    return door.read_text(arguments.consent_file) if arguments.consent_file else arguments.consent
+
+
 def narrow(text: str, width: int) -> str:
     """Text for one line of a terminal."""
     return text if len(text) <= width else text[: width - 1] + "…"

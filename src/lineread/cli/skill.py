@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog, title="actions", required=True)
     what = "put skills where agents look"
     install = actions.add_parser("install", help=what, description=f"{what[0].upper()}{what[1:]}.")
-    install.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all)")
+    install.add_argument("names", nargs="*", default=[], metavar="NAME", help="only these (default: all)")
     install.add_argument("--to", metavar="DIR", default=_DEFAULT, help=f"the agents' folder (default: {_DEFAULT})")
     install.add_argument("--force", action="store_true", help="replace what was changed there, too")
     listing = actions.add_parser("list", help="list the skills", description="List the skills.")

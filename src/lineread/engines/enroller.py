@@ -63,6 +63,10 @@ class Enroller(ABC):
             OverBudget: They cost more than is left.
         """
 
+    def lacks(self, voice: str) -> bool:
+        """Whether it is known, without asking anybody, that there is no such voice any more."""
+        return False
+
     @abstractmethod
     async def clone(self, order: Clone) -> Enrolled:
         """Make a voice from a sample.

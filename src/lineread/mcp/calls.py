@@ -19,7 +19,7 @@ from lineread.mcp import tools
 from lineread.speech import FORMATS, Request
 from lineread.text import length
 from lineread.voices import listing
-from lineread.voices.wishes import PREVIEW_TEXT
+from lineread.voices.wishes import greeting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -133,7 +133,9 @@ class Calls:
         failures: list[LinereadError] = []
         for number, voice in enumerate(voices):
             await report(number, len(voices), f"{voice} speaks")
-            request = Request(wish["text"] or PREVIEW_TEXT, voice, wish["language_type"], format="mp3")
+            request = Request(
+                wish["text"] or greeting(wish["language_type"]), voice, wish["language_type"], format="mp3"
+            )
             try:
                 take = await self._workshop.speak(_checked(request), None, _unheard)
             except LinereadError as error:

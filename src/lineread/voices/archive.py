@@ -6,17 +6,18 @@ Owns its form and its bounds: it may come from anywhere. What is in the book is 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import zipfile
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from lineread.errors import OptionError, shortened
 from lineread.voices.record import RECORD, decoded, encoded, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import IO
+    from typing import IO, BinaryIO
 
     from lineread.voices.record import OwnVoice
 
@@ -46,28 +47,38 @@ def pack(file: IO[bytes], voices: Sequence[tuple[OwnVoice, Mapping[str, bytes]]]
             archive.writestr(path, data)
 
 
-def unpack(path: str) -> list[tuple[OwnVoice, dict[str, bytes]]]:
+def unpack(source: str | BinaryIO) -> list[tuple[OwnVoice, dict[str, bytes]]]:
     """The voices of an exported book, with their files.
+
+    Args:
+        source: The file's path, or a pipe that it comes through.
 
     Raises:
         OptionError: It is none, or too large.
     """
-    shown = shortened(path)
-    if not os.path.exists(path):
-        raise OptionError(f"There is no file {shown!r}.", remedy="Check the path.")
+    shown = repr(shortened(source)) if isinstance(source, str) else "What came"
+    if isinstance(source, str) and not os.path.exists(source):
+        raise OptionError(f"There is no file {shown}.", remedy="Check the path.")
     try:
-        found = _unpacked(path) if os.path.isfile(path) else []  # zipfile would look for the end of a device
+        found = _found(source)
     except OptionError:
         raise
     except Exception:  # noqa: BLE001 - zipfile, and what unpacks for it, has no list of the ways to say that it is none
         found = []
     if not found:
-        remedy = "Give a file that `lineread voices export` wrote."
-        raise OptionError(f"{shown!r} is no exported voice book.", remedy=remedy)
+        remedy = "Give a file that `lineread voices export` wrote; of one that is damaged, another copy."
+        raise OptionError(f"{shown} is no exported voice book, or not as it was written.", remedy=remedy)
     return found
 
 
-def _unpacked(path: str) -> list[tuple[OwnVoice, dict[str, bytes]]]:
+def _found(source: str | BinaryIO) -> list[tuple[OwnVoice, dict[str, bytes]]]:
+    """As :func:`_unpacked`. A device is none: zipfile would look for its end."""
+    if isinstance(source, str):
+        return _unpacked(source) if os.path.isfile(source) else []
+    return _unpacked(io.BytesIO(source.read(_MOST_IN_ALL)))
+
+
+def _unpacked(path: str | BinaryIO) -> list[tuple[OwnVoice, dict[str, bytes]]]:
     """As :func:`unpack`. What is unpacked is never more than the file's own list says.
 
     Raises:
@@ -75,15 +86,15 @@ def _unpacked(path: str) -> list[tuple[OwnVoice, dict[str, bytes]]]:
         Exception: It is none.
     """
     with zipfile.ZipFile(path) as archive:
-        items = archive.infolist()
+        items = [item for item in archive.infolist() if not item.is_dir()]
         sizes = [item.file_size for item in items]
         if not _bearable(sizes):
             raise _too_much("That is")
-        if max(sizes) > _MOST_BYTES or not _distinct(item.filename for item in items):
+        if max(sizes, default=0) > _MOST_BYTES or not _distinct(item.filename for item in items):
             raise ValueError
         records = [item.filename for item in items if item.filename.endswith(f"/{RECORD}")]
         found = [_unpacked_voice(archive, record) for record in records]
-    if not _distinct(voice.name for voice, _ in found):
+    if len(items) != sum(1 + len(files) for _, files in found):  # there is more than anybody names
         raise ValueError
     return found
 
@@ -95,21 +106,32 @@ def _unpacked_voice(archive: zipfile.ZipFile, record: str) -> tuple[OwnVoice, di
         Exception: It is none.
     """
     voice = decoded(archive.read(record))
-    folder = record.removesuffix(RECORD)
-    if voice.kind == "clone" and not voice.consent.strip():
+    if record != f"{voice.name}/{RECORD}" or (voice.kind == "clone" and not voice.consent.strip()):
         raise ValueError
     files: dict[str, bytes] = {}
     if voice.sample:
-        sample = archive.read(folder + voice.sample)
+        sample = archive.read(f"{voice.name}/{voice.sample}")
         if hashlib.sha256(sample).hexdigest() != voice.sample_sha256:
             raise ValueError
-        voice = replace(voice, sample=file_name("sample", sample, voice.sample.rpartition(".")[2]))
+        voice = replace(voice, sample=_named("sample", voice.sample, sample))
         files[voice.sample] = sample
     if voice.preview:
-        preview = archive.read(folder + voice.preview)
-        voice = replace(voice, preview=file_name("preview", preview, voice.preview.rpartition(".")[2]))
+        preview = archive.read(f"{voice.name}/{voice.preview}")
+        voice = replace(voice, preview=_named("preview", voice.preview, preview))
         files[voice.preview] = preview
     return voice, files
+
+
+def _named(what: Literal["sample", "preview"], name: str, data: bytes) -> str:
+    """The name that a file gets here.
+
+    Raises:
+        ValueError: It was named by other content.
+    """
+    named = file_name(what, data, name.rpartition(".")[2])
+    if len(name) == len(named) and name != named:
+        raise ValueError
+    return named
 
 
 def _bearable(sizes: list[int]) -> bool:

@@ -33,7 +33,7 @@ if sys.platform != "win32":
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import IO
+    from typing import IO, BinaryIO
 
     from lineread.claims import Claim
     from lineread.voices.orders import Order
@@ -308,13 +308,14 @@ class Book:
         archive.pack(file, voices)
         return [voice.name for voice, _ in voices]
 
-    def take_in(self, path: str, *, replacing: bool = False) -> list[str]:
+    def take_in(self, source: str | BinaryIO, *, replacing: bool = False) -> list[str]:
         """Take voices in from a file that :meth:`export` wrote, and give their names.
 
         Nothing is taken in unless all of it can be.
 
         Args:
-            path: The file. It may come from anywhere: names are checked, sizes and numbers bounded.
+            source: The file's path, or a pipe that it comes through. It may come from anywhere: names are checked,
+                sizes and numbers bounded.
             replacing: Voices of the same name are replaced; otherwise they are an error.
 
         Raises:
@@ -323,7 +324,7 @@ class Book:
         """
         from lineread.voices import archive  # noqa: PLC0415 - as for the export
 
-        found = archive.unpack(path)
+        found = archive.unpack(source)
         with self._claimed([voice.name for voice, _ in found]), self._alone():
             there = [voice.name for voice, _ in found if os.path.exists(self._record(voice.name))]
             if there and not replacing:

@@ -68,8 +68,9 @@ class Casting:
         own = self._own(voice)
         if own is None:
             return voice
-        found = speaker(own, engine.enroller(), model=model, realtime=realtime)
-        if found is None:
+        enroller = engine.enroller()
+        found = speaker(own, enroller, model=model, realtime=realtime)
+        if found is None or (enroller is not None and enroller.lacks(found.voice)):
             found = await self._made(own, engine, model=model, realtime=realtime)
         self.book.note_use(own)
         return found.voice
@@ -96,8 +97,10 @@ class Casting:
         if enroller.engine == "dashscope" and not own.extend:
             raise _not_made(own, enroller, realtime=realtime)
         await _sync.on_event_loop()
-        wanted = Wanted(model, http=not realtime, realtime=realtime)
-        return (await Maker(enroller, self.book).extend(own.name, wanted)).id
+        maker = Maker(enroller, self.book)
+        if any(map(enroller.lacks, (each.voice for each in own.ids if each.engine == enroller.engine))):
+            await maker.restore(own.name)  # only the book was brought along from another machine
+        return (await maker.extend(own.name, Wanted(model, http=not realtime, realtime=realtime))).id
 
     def _suggest(self, name: str) -> None:
         """Refuse a name that is nearly that of a voice of the book.

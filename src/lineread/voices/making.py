@@ -26,9 +26,9 @@ from lineread.voices.wishes import (
     check_consent,
     check_length,
     check_prompt,
+    greeting,
     language_of,
     named_after,
-    preview_text,
 )
 
 if TYPE_CHECKING:
@@ -278,7 +278,9 @@ class Maker:
 
     async def _design(self, wish: DesignWish) -> Made:
         prompt = check_prompt(wish.prompt)
-        words = check_length("The preview's text", wish.preview_text or preview_text(prompt), LONGEST_PREVIEW)
+        words = check_length(
+            "The preview's text", wish.preview_text or greeting(wish.language_type, prompt), LONGEST_PREVIEW
+        )
         asked = OwnVoice(
             named_after(prompt.encode()) if wish.name is None else check_name(wish.name),
             "design",

@@ -14,7 +14,7 @@ from lineread.audio import container
 from lineread.errors import LinereadError, NoAudio, OptionError
 from lineread.results import Speech
 from lineread.speech import Chunk, Facts, Request, Spoken
-from lineread.voices.wishes import PREVIEW_TEXT
+from lineread.voices.wishes import GREETINGS
 
 if TYPE_CHECKING:
     import os
@@ -215,17 +215,19 @@ def check_words(
         ConfigError: The engine cannot work as it is set up.
     """
     plan.check_stream(stream)
-    if not text and stream and (kind == "clone" or text is not None):
+    is_silent = text == "" or (text is None and kind == "clone")
+    if is_silent and stream:
         raise OptionError("There are no words to stream.", remedy="Give a text, or leave stream out.")
     anybody = next(iter(catalogue.load().voices))
-    plan.make(Request(text, anybody, **words) if text else _greeting(PREVIEW_TEXT, anybody, words), engine)
+    greeting = _greeting(GREETINGS["English"], anybody, words)
+    plan.make(greeting if is_silent or text is None else Request(text, anybody, **words), engine)
     maker = engine.enroller()
     if maker is None or maker.engine != "dashscope":  # the machine's voices speak for any model
         return
     if model is None or catalogue.model(model).transport != "realtime":
         return
     by_preview = kind == "design" and not stream and set(words) <= {"language_type", "format"}
-    if text and not by_preview:
+    if not is_silent and not by_preview:
         raise OptionError(
             f"{model} speaks in live sessions only, and first words are spoken over HTTP.",
             remedy="Make the voice for both: realtime, in place of the model. Or leave the text out, and speak live.",

@@ -15,15 +15,29 @@ from lineread.errors import OptionError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from lineread.enrolment import Kind
     from lineread.voices.sample import Sample
 
-#: What a designed voice says when nobody gives it words.
-PREVIEW_TEXT: Final = "Hello, this is my voice. Shall we read something together?"
-PREVIEW_TEXT_CHINESE: Final = "你好，这是我的声音。我们一起读点什么吧？"
+#: What a voice says when nobody gives it words, in each language of the catalogue.
+GREETINGS: Final[Mapping[str, str]] = {
+    "English": "Hello, this is my voice. Shall we read something together?",
+    "Chinese": "你好，这是我的声音。我们一起读点什么吧？",
+    "German": "Hallo, das ist meine Stimme. Wollen wir zusammen etwas lesen?",
+    "Italian": "Ciao, questa è la mia voce. Leggiamo qualcosa insieme?",
+    "Portuguese": "Olá, esta é a minha voz. Vamos ler alguma coisa juntos?",
+    "Spanish": "Hola, esta es mi voz. ¿Leemos algo juntos?",
+    "Japanese": "こんにちは、これが私の声です。一緒に何か読みませんか。",
+    "Korean": "안녕하세요, 이것이 제 목소리입니다. 함께 무언가를 읽어 볼까요?",
+    "French": "Bonjour, voici ma voix. Voulez-vous lire quelque chose avec moi ?",
+    "Russian": "Здравствуйте, это мой голос. Прочитаем что-нибудь вместе?",
+}
 #: Most characters of a note of consent.
 LONGEST_CONSENT: Final = 10_000
+#: With so many words in Latin letters, and so likely, a description is in that language.
+_ENOUGH_TO_TELL: Final = 3
+_SURE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +136,35 @@ def check_prompt(prompt: str) -> str:
     """A description of a voice, without white space around it.
 
     Raises:
-        OptionError: It is none: empty, too long, or without a word.
+        OptionError: It is none: empty, too long, without a word, or in a language that nobody designs voices from.
     """
     prompt = check_length("The description", prompt, LONGEST_PROMPT)
     if not any(map(str.isalpha, prompt)):
         raise OptionError(
             "The description has no words.", remedy="Say what the voice sounds like: 'A calm old man, low and slow.'"
         )
+    if (language := _foreign(prompt)) is not None:
+        raise OptionError(
+            f"The description is in {language or 'another language'}, which Qwen's design does not understand.",
+            remedy="Describe the voice in Chinese or English.",
+            code="language_unsupported",
+        )
     return prompt
+
+
+def _foreign(prompt: str) -> str | None:
+    """The language of a description, empty where it has no name here; None if it may be Chinese or English."""
+    is_latin = tongue.by_script(prompt) == "Latin"
+    if is_latin and len(prompt.split()) < _ENOUGH_TO_TELL:
+        return None
+    language = tongue.detect(prompt)
+    if language in ("Chinese", "English") or (is_latin and language and not _is_sure(prompt, language)):
+        return None
+    return language
+
+
+def _is_sure(prompt: str, language: str) -> bool:
+    return tongue.likelihoods(prompt).get(language, 0.0) >= _SURE
 
 
 def check_length(what: str, text: str, most: int) -> str:
@@ -174,11 +209,16 @@ def language_of(language_type: str, text: str | None) -> str:
     return language if language in catalogue.load().languages else ""
 
 
-def preview_text(prompt: str) -> str:
-    """What a designed voice says when nobody gives it words: a greeting in the language of its description.
+def greeting(language_type: str, prompt: str = "") -> str:
+    """What a voice says when nobody gives it words.
 
     Args:
+        language_type: Its language; ``Auto`` for that of the description.
         prompt: The description, in Chinese or English.
+
+    Raises:
+        OptionError: There is no such language.
     """
     chinese = sum("\u4e00" <= character <= "\u9fff" for character in prompt)
-    return PREVIEW_TEXT_CHINESE if chinese * 3 > len(prompt) else PREVIEW_TEXT
+    described = "Chinese" if chinese * 3 > len(prompt) else "English"
+    return GREETINGS.get(catalogue.language(language_type), GREETINGS[described])

@@ -281,12 +281,23 @@ def _at_most(limit: int) -> Callable[[str, str], None]:
     return check
 
 
+def _words(limit: int) -> Callable[[str, str], None]:
+    check_length = _at_most(limit)
+
+    def check(text: str, place: str) -> None:
+        check_length(text, place)
+        if not any(map(str.isalnum, text)):  # it would be paid for
+            raise FieldError(place, "invalid_value", "It has no words.")
+
+    return check
+
+
 _CHECKS: Final[Mapping[str, Callable[[Any, str], None]]] = {
     "target_model": check_name,
     "voice": check_name,
     "preferred_name": _check_voice_name,
-    "voice_prompt": _at_most(LONGEST_PROMPT),
-    "preview_text": _at_most(LONGEST_PREVIEW),
+    "voice_prompt": _words(LONGEST_PROMPT),
+    "preview_text": _words(LONGEST_PREVIEW),
     "text": _at_most(LONGEST_TRANSCRIPT),
     "sample_rate": _check_sample_rate,
 }

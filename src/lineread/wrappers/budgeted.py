@@ -132,6 +132,9 @@ class _Enroller(Enroller):
     def price(self, kind: Kind) -> float:
         return self._inner.price(kind)
 
+    def lacks(self, voice: str) -> bool:
+        return self._inner.lacks(voice)
+
     def check_budget(self, kind: Kind, voices: int) -> None:
         """As its base."""
         self._purse.check(Cost(yuan=Decimal(str(self._inner.price(kind))) * voices))

@@ -42,7 +42,7 @@ def configure_add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``add``."""
     parser.add_argument("id", metavar="ID", help="the id of a voice that was made elsewhere")
     parser.add_argument("--name", required=True, help="what it is called: digits, letters and _, 16 at most")
-    parser.add_argument("--consent", metavar="NOTE", help="of a clone: who agreed to what, and when")
+    options.add_consent(parser, "of a clone: who agreed to what, and when")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
     options.add_settings(parser)
 
@@ -50,13 +50,15 @@ def configure_add(parser: argparse.ArgumentParser) -> None:
 def configure_export(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``export``."""
     parser.add_argument("file", metavar="FILE.zip", help="the file; replaced if it is there (- is standard output)")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which voices (default: all)")
+    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help="which voices (default: all)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
 
 
 def configure_import(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``import``."""
-    parser.add_argument("file", metavar="FILE.zip", help="a file that `lineread voices export` wrote")
+    parser.add_argument(
+        "file", metavar="FILE.zip", help="a file that `lineread voices export` wrote (- is standard input)"
+    )
     parser.add_argument("--replace", action="store_true", help="replace voices of the same name")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
 
@@ -105,7 +107,7 @@ def run_remote(arguments: argparse.Namespace) -> int:
 def run_add(arguments: argparse.Namespace) -> int:
     """Take a voice that was made elsewhere into the book."""
     with options.client(arguments) as client:
-        voice = _sync.run(client.maker().adopt(arguments.id, arguments.name, arguments.consent))
+        voice = _sync.run(client.maker().adopt(arguments.id, arguments.name, options.consent(arguments)))
     _say([voice.name], "in the voice book", as_json=arguments.json)
     return 0
 
@@ -133,7 +135,9 @@ def run_export(arguments: argparse.Namespace) -> int:
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Take voices in."""
-    names = _book().take_in(os.path.expanduser(arguments.file), replacing=arguments.replace)
+    piped = arguments.file == options.STANDARD
+    source = sys.stdin.buffer if piped else os.path.expanduser(arguments.file)
+    names = _book().take_in(source, replacing=arguments.replace)
     with Client(engine=REHEARSAL, cache=False) as client:
         for name in names:
             try:

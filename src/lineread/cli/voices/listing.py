@@ -65,7 +65,8 @@ def run_list(arguments: argparse.Namespace) -> int:
         return 0
     tables = [_system_table(system)] if system else []
     tables += [_own_table(own)] if own else []
-    tables += ["\n".join(f"{name} is damaged. {why.remedy}" for name, why in damaged.items())] if damaged else []
+    lines = [f"{ascii(name)[1:-1]} is damaged. {why.remedy}" for name, why in damaged.items()]
+    tables += ["\n".join(lines)] if lines else []
     print("\n\n".join(tables) or "No voices.")
     return 0
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from lineread import _sync, catalogue, sinks
+from lineread import _sync, sinks
 from lineread.cli import door, options
 from lineread.speech import Request
 
@@ -18,15 +18,12 @@ if TYPE_CHECKING:
     from lineread.voices.making import Made
     from lineread.voices.wishes import Wanted
 
+
 #: What a voice says when nobody gives it words.
-LINE = "Hello, this is my voice. I hope that it suits your story."
-LINE_CHINESE = "你好，这是我的声音，希望它适合你的故事。"
-
-
 def configure_preview(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``preview``."""
     parser.add_argument("voices", nargs="+", metavar="VOICE", help="names of voices")
-    parser.add_argument("--text", help=f"what they say (default: {LINE!r})")
+    parser.add_argument("--text", help="what they say (default: a greeting, in the language)")
     parser.add_argument("-l", "--language-type", default="Auto", metavar="LANGUAGE", help="English, Chinese ...")
     parser.add_argument("-m", "--model", help="a model's id", default=None)
     parser.add_argument("--play", action="store_true", help="play them, and write no files")
@@ -39,9 +36,7 @@ def configure_clone(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sample", metavar="FILE", help="10 to 20 seconds of one person's clear speech, or its URL (- is standard input)"
     )
-    consent = parser.add_mutually_exclusive_group()
-    consent.add_argument("--consent", metavar="NOTE", help="who agreed to what, and when; kept with the voice")
-    consent.add_argument("--consent-file", metavar="FILE", help="a file with that note")
+    options.add_consent(parser, "who agreed to what, and when; kept with the voice")
     parser.add_argument("--transcript", metavar="TEXT", help="the words of the sample")
     _add_making(parser)
 
@@ -105,12 +100,15 @@ def run_clone(arguments: argparse.Namespace) -> int:
     from lineread.voices import new, sample  # noqa: PLC0415 - numpy: help needs none of it
     from lineread.voices.wishes import CloneWish, check_consent  # noqa: PLC0415 - as above
 
-    consent = arguments.consent
-    if arguments.consent_file:
-        consent = door.read_text(arguments.consent_file)
-    consent = check_consent(consent)
+    consent = check_consent(options.consent(arguments))
     words = _words(arguments)
+    if not arguments.text and (arguments.output or arguments.play):
+        option = "--play" if arguments.play else "--output"
+        raise door.UsageError(
+            f"{option} has nothing to take.", remedy="Say with --text what the voice shall say first."
+        )
     with options.client(arguments) as client:
+        _check_outlets(client, arguments)
         client.maker()  # what is wrong with the settings is told before the sample is looked at
         new.check_words(client.engine(), "clone", arguments.text, words, model=arguments.model)
         piped = arguments.sample == options.STANDARD
@@ -131,6 +129,7 @@ def run_design(arguments: argparse.Namespace) -> int:
 
     words = _words(arguments)
     with options.client(arguments) as client:
+        _check_outlets(client, arguments)
         new.check_words(client.engine(), "design", arguments.text, words, model=arguments.model)
         wish = DesignWish(
             door.argument(arguments.prompt),
@@ -165,15 +164,27 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
 
 
 def _line(voice: str, arguments: argparse.Namespace) -> Request:
-    text = arguments.text
-    if text is None:
-        text = LINE_CHINESE if catalogue.language(arguments.language_type) == "Chinese" else LINE
+    from lineread.voices.wishes import greeting  # noqa: PLC0415 - as below
+
+    text = greeting(arguments.language_type) if arguments.text is None else arguments.text
     return Request(text, voice, arguments.language_type, model=arguments.model)
 
 
 def _words(arguments: argparse.Namespace) -> dict[str, Any]:
     """How the voice says its first words."""
     return {"language_type": arguments.language_type, "format": options.file_format(arguments.output, None)}
+
+
+def _check_outlets(client: Client, arguments: argparse.Namespace) -> None:
+    """Refuse what could not be told or heard, before the voice is paid for.
+
+    Raises:
+        OutputError: Standard output is closed, or there is no player.
+    """
+    if arguments.json or not arguments.quiet:
+        door.check_output()
+    if arguments.play:
+        sinks.Player.find(client.settings.player)
 
 
 def _tell(client: Client, made: Made, arguments: argparse.Namespace, words: Request | None) -> int:

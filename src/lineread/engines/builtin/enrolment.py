@@ -54,6 +54,10 @@ class Machine(Enroller):
         self._made = made
         self._engine = engine
 
+    def lacks(self, voice: str) -> bool:
+        """As its base."""
+        return not self._made.has(voice)
+
     async def clone(self, order: Clone) -> Enrolled:
         """As its base. The sample is measured, and the machine's own voice is brought near to it.
 
@@ -185,7 +189,7 @@ def _words(order: Design) -> tuple[str, Sequence[str]]:
         # The language that comes along is the service's default as often as a choice; the text tells more.
         return refusing.check(order.preview_text, "English" if order.language == "English" else "Auto"), ()
     except TextError as error:
-        return STAND_IN_PREVIEW, (f"The preview says something else than was asked for: {error.message}",)
+        return STAND_IN_PREVIEW, (f"The preview says something else: {error.message}",)
 
 
 def _preview(speaker: Speaker, person: StandIn, words: str, order: Design) -> bytes:

@@ -68,6 +68,13 @@ class MadeVoices:
     def __init__(self, directory: str) -> None:
         self._directory = directory
 
+    def has(self, voice: str) -> bool:
+        """Whether there is a voice of that id, perhaps damaged."""
+        try:
+            return os.path.lexists(self._path(voice))
+        except VoiceError:
+            return False
+
     def find(self, voice: str) -> Made:
         """What is written of a voice.
 

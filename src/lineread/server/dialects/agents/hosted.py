@@ -172,7 +172,8 @@ class Hosted(Workshop):
             spoken = wishes.language_of(asked, wish["transcript"]) or None
             return Clone(name, recording, "audio/wav", target, wish["transcript"], spoken)
         prompt = wishes.check_prompt(wish["voice_prompt"])
-        text = wishes.check_length("The text", wish["text"] or wishes.preview_text(prompt), LONGEST_PREVIEW)
+        text = wish["text"] or wishes.greeting(asked, prompt)
+        text = wishes.check_length("The text", text, LONGEST_PREVIEW)
         name = wish["voice_name"] or wishes.named_after(prompt.encode())
         return Design(name, prompt, text, target, wishes.language_of(asked, text) or None)
 
