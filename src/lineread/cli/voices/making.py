@@ -181,8 +181,7 @@ def _check_outlets(client: Client, arguments: argparse.Namespace) -> None:
     Raises:
         OutputError: Standard output is closed, or there is no player.
     """
-    if arguments.json or not arguments.quiet:
-        door.check_output()
+    door.check_output()
     if arguments.play:
         sinks.Player.find(client.settings.player)
 
