@@ -146,6 +146,16 @@ class Page:
     total: int
 
 
+def describes(prompt: str) -> bool:
+    """Whether a description has a word. One without would be paid for."""
+    return any(map(str.isalpha, prompt))
+
+
+def has_words(text: str) -> bool:
+    """Whether a text has something to say: a letter or a digit. A preview without would be paid for."""
+    return any(map(str.isalnum, text))
+
+
 def check_name(name: str) -> str:
     """A name that a voice may have, without white space around it.
 

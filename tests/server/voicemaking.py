@@ -13,13 +13,13 @@ from typing import Any
 
 import soundfile
 
-from lineread import catalogue, tts
+from lineread import tts
 from lineread.audio import container
 from lineread.engines.base import Turn
-from lineread.engines.enroller import Enroller
+from lineread.engines.enroller import Enroller, check_speaker
 from lineread.engines.fake import Fake
 from lineread.enrolment import FAMILIES, Clone, Design, Enrolled, Kind, Page, Preview
-from lineread.errors import ModelError, VoiceError
+from lineread.errors import VoiceError
 from lineread.server.access import keys
 from lineread.speech import Chunk, Segment
 from server.gateway import Gateway
@@ -82,10 +82,7 @@ class Memory(Enroller):
         self._numbers = itertools.count(20_261_118_093_012_345)
 
     def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
-        known = catalogue.model(model or {"clone": CLONE_MODEL, "design": DESIGN_MODEL}[kind])
-        if known.voices != FAMILIES[kind]:
-            raise ModelError(f"{known.id} does not speak such voices.")
-        return known.id
+        return check_speaker(kind, model or {"clone": CLONE_MODEL, "design": DESIGN_MODEL}[kind]).id
 
     async def clone(self, order: Clone) -> Enrolled:
         return await self._make(order, "clone")

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from lineread import catalogue
 from lineread.audio import container
+from lineread.audio.traits import Traits
+from lineread.client import Client
 from lineread.engines.enroller import Enroller
 from lineread.engines.fake import Fake
 from lineread.enrolment import FAMILIES, Clone, Design, Enrolled, Kind, Page, Preview
-from lineread.errors import LinereadError, ModelError, VoiceError
-from lineread.speech import Chunk, Segment
+from lineread.errors import LinereadError, VoiceError
+from lineread.speech import Chunk, Request, Segment
+from lineread.voices.making import Made, Maker
+from lineread.voices.sample import Sample
+from lineread.voices.wishes import CloneWish, DesignWish, Wanted
+
+PROMPT = "A dry, low-pitched museum guide in his fifties."
+CONSENT = "Ana Silva, by mail on 2026-11-20: narration"
+TRAITS = Traits(12.0, 10.0, 8.0, 120.0, 2.0, (), 4.0, -20.0, -60.0, 0.0)
 
 
 class Service(Enroller):
@@ -40,16 +49,6 @@ class Service(Enroller):
         self.gate.set()
         self._numbers = itertools.count(20_261_118_093_012_345)
         vars(self).update(facts)
-
-    def target(self, kind: Kind, *, model: str | None = None, realtime: bool = False) -> str:
-        fitting = [
-            each.id
-            for each in catalogue.load().models.values()
-            if each.voices == FAMILIES[kind] and (each.transport == "realtime") == realtime
-        ]
-        if model is not None and model not in fitting:
-            raise ModelError(f"{model} does not speak such voices.")
-        return model or fitting[0]
 
     async def clone(self, order: Clone) -> Enrolled:
         return await self._answered(self._made(order, "clone"))
@@ -104,9 +103,9 @@ class Studio(Fake):
         heard: The voices that it was asked to speak with.
     """
 
-    def __init__(self, **facts: Any) -> None:
+    def __init__(self, service: type[Service] = Service, **facts: Any) -> None:
         super().__init__()
-        self.service = Service(**facts)
+        self.service = service(**facts)
         self.heard: list[str] = []
 
     def enroller(self, *, turn: object = None) -> Enroller:
@@ -116,3 +115,28 @@ class Studio(Fake):
         self.heard.append(segment.request.voice)
         async for chunk in super().stream(segment):
             yield chunk
+
+
+class Workplace:
+    """A client, its studio and its book, without a machine's voice beside."""
+
+    def __init__(self, service: type[Service] = Service, **facts: Any) -> None:
+        self.studio = Studio(service, **facts)
+        self.service = self.studio.service
+        self.client = Client(engine=self.studio, cache=False)
+        self.book = self.client.casting.book
+        self.maker = Maker(self.service, self.book)
+
+    async def design(self, name: str = "guide", prompt: str = PROMPT, **wanted: Any) -> Made:
+        return await self.maker.make(DesignWish(prompt, name, "This way.", wanted=Wanted(**wanted)))
+
+    async def spoken(self, voice: str, **fields: Any) -> str:
+        """The id that was asked to speak."""
+        await self.client.agenerate(Request("Hello.", voice, **fields))
+        return self.studio.heard[-1]
+
+
+def recorded(sound: bytes) -> CloneWish:
+    """A clone of that sample, in place of the one that has its name."""
+    sample = Sample(sound, "audio/wav", 12.0, hashlib.sha256(sound).hexdigest(), TRAITS, (), ())
+    return CloneWish(sample, "narrator", CONSENT, wanted=Wanted(replace=True))

@@ -333,6 +333,45 @@ def test_export_and_import(book: Book, tmp_path: Path) -> None:
     assert other.voices() == book.voices()
 
 
+def test_an_import_forgets_no_id(book: Book, tmp_path: Path) -> None:
+    """What is replaced was paid for: its ids join the same voice, or wait beside another one to be deleted."""
+    old, live = made(voice="old"), made("qwen3-tts-vc-realtime-2026-01-15", voice="live")
+    path = str(tmp_path / "cast.zip")
+    book.keep(replace(CLONE.with_id(made()), consent="Ana"), {CLONE.sample: b"RIFF sample"})
+    book.export(path)
+    book.keep(replace(CLONE.with_id(old).with_id(live), consent="Ana again"))
+    book.take_in(path, replacing=True)
+    own = book.get("narrator")
+    assert (own.ids, own.replaced) == ((live, made()), (old,))
+    assert own.consent == "Ana again"
+    other = replace(DESIGN, name="narrator", preview="").with_id(live)
+    Book(str(tmp_path / "other")).keep(other)
+    Book(str(tmp_path / "other")).export(path)
+    book.take_in(path, replacing=True)
+    own = book.get("narrator")
+    assert (own.kind, own.ids) == ("design", (live,))
+    assert [each.voice for each in own.replaced] == ["old", made().voice]
+
+
+def test_an_import_takes_nobodys_ids(book: Book, tmp_path: Path) -> None:
+    """Neither a voice of the book's, which would be deleted with the new one, nor what it says that it replaces."""
+    book.keep(DESIGN.with_id(made()), {PREVIEW: b"RIFF preview"})
+    there, path = Book(str(tmp_path / "there")), str(tmp_path / "cast.zip")
+    mine = replace(CLONE, replaced=(made(voice="precious"),))
+    there.keep(mine.with_id(made()), {CLONE.sample: b"RIFF sample"})
+    there.export(path)
+    with pytest.raises(OptionError, match=f"{made().voice}, which is called narrator there, is called guide here"):
+        book.take_in(path)
+    assert [each.name for each in book.voices()] == ["guide"]
+    book.forget("guide")
+    book.take_in(path)
+    assert book.get("narrator").replaced == ()
+    there.keep(DESIGN.with_id(made()), {PREVIEW: b"RIFF preview"})
+    there.export(path)
+    with pytest.raises(OptionError, match="no exported voice book"):
+        Book(str(tmp_path / "third")).take_in(path)
+
+
 @pytest.mark.parametrize("names", [["../../evil"], ["Cherry"], ["a/b"], ["narrator", "x" * 17]])
 def test_a_hostile_export(names: list[str], book: Book, tmp_path: Path) -> None:
     """Names that lead elsewhere, or that no voice can have, take nothing in."""

@@ -40,7 +40,7 @@ clones = st.builds(
 designs = st.builds(
     Design,
     name=names,
-    prompt=words,
+    prompt=words.filter(lambda text: any(map(str.isalpha, text))),
     preview_text=words,
     target_model=names,
     language=languages,
@@ -257,6 +257,7 @@ CLONING = "qwen-voice-enrollment"
         (body(preview_text=""), "InvalidParameter", MISSING.format("input.preview_text")),
         (body(preview_text="..."), "InvalidParameter", MISSING.format("input.preview_text")),
         (body(voice_prompt="!?"), "InvalidParameter", MISSING.format("input.voice_prompt")),
+        (body(voice_prompt="123"), "InvalidParameter", MISSING.format("input.voice_prompt")),
         (body(language="English"), "InvalidParameter", MISSING.format("input.language")),
         (body(parameters={"sample_rate": 44_100}), "InvalidParameter", MISSING.format("parameters.sample_rate")),
         (
@@ -282,7 +283,7 @@ CLONING = "qwen-voice-enrollment"
             "The audio file is too large.",
         ),
     ],
-    ids=range(32),
+    ids=range(33),
 )
 def test_what_cannot_be_is_refused_in_the_services_words(sent: bytes, code: str, said: str) -> None:
     """Each documented limit is kept; the answer has status 400, the service's code, and repeats no value."""

@@ -14,8 +14,15 @@ from lineread.enrolment import FAMILIES
 from lineread.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from lineread.catalogue import Model
     from lineread.enrolment import Clone, Design, Enrolled, Kind, Page
+
+#: Voices of a page when all are listed, and most pages: an account has a thousand at most, and a service that gives
+#: pages of ten whatever it is asked for has to be understood as well.
+_PAGE: Final = 100
+_MOST_PAGES: Final = 101
 
 
 class Enroller(ABC):
@@ -92,6 +99,25 @@ class Enroller(ABC):
         Raises:
             EngineError: The service refused it or failed.
         """
+
+    async def every(self, kind: Kind) -> AsyncIterator[Enrolled]:
+        """All voices that were made that way, each once.
+
+        Whoever lists them may give smaller pages than were asked for, or tell no total: what is listed ends where
+        nothing new is.
+
+        Raises:
+            EngineError: The service refused it or failed.
+        """
+        seen: set[str] = set()
+        for index in range(_MOST_PAGES):
+            page = await self.page(kind, index=index, size=_PAGE)
+            new = [each for each in page.voices if each.voice not in seen]
+            for each in new:
+                yield each
+            if not new:
+                return
+            seen.update(each.voice for each in new)
 
     @abstractmethod
     async def find(self, kind: Kind, voice: str) -> Enrolled:

@@ -96,6 +96,9 @@ def _unpacked(path: str | BinaryIO) -> list[tuple[OwnVoice, dict[str, bytes]]]:
         found = [_unpacked_voice(archive, record) for record in records]
     if len(items) != sum(1 + len(files) for _, files in found):  # there is more than anybody names
         raise ValueError
+    ids = (each for voice, _ in found for each in {made.voice for made in voice.ids})
+    if not _distinct(ids):  # who deletes one voice would delete another
+        raise ValueError
     return found
 
 
@@ -105,7 +108,7 @@ def _unpacked_voice(archive: zipfile.ZipFile, record: str) -> tuple[OwnVoice, di
     Raises:
         Exception: It is none.
     """
-    voice = decoded(archive.read(record))
+    voice = replace(decoded(archive.read(record)), replaced=())  # those are for the book to delete that noted them
     if record != f"{voice.name}/{RECORD}" or (voice.kind == "clone" and not voice.consent.strip()):
         raise ValueError
     files: dict[str, bytes] = {}

@@ -22,11 +22,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from lineread import catalogue, claims
+from lineread import catalogue, claims, durable
 from lineread.errors import ConfigError, LinereadError, OptionError, VoiceError, shortened
 from lineread.sinks import PARTIAL
 from lineread.voices.orders import Orders
-from lineread.voices.record import RECORD, OwnVoice, check_name, decoded, encoded, timestamp
+from lineread.voices.record import RECORD, OwnVoice, check_name, decoded, encoded, merged, timestamp
 
 if sys.platform != "win32":
     import fcntl
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from typing import IO, BinaryIO
 
     from lineread.claims import Claim
-    from lineread.voices.orders import Order
     from lineread.voices.record import Id
 
 _LOCK: Final = ".lock"
@@ -53,11 +52,14 @@ class Book:
 
     Args:
         directory: Where it is kept; made when the first voice is.
+
+    Attributes:
+        orders: The voices that may have been made all the same.
     """
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._orders = Orders(os.path.join(directory, ".orders"))
+        self.orders = Orders(os.path.join(directory, ".orders"))
 
     def find(self, name: str) -> OwnVoice | None:
         """The voice of that name, in any case; None if there is none.
@@ -145,25 +147,6 @@ class Book:
             raise self._unwritable(error) from error
         if free < size:
             raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
-    def open_order(self, name: str, order: Order) -> None:
-        """Note that a voice is ordered, which may be paid for whatever happens next.
-
-        Raises:
-            ConfigError: The book cannot be written to.
-        """
-        try:
-            self._orders.open(name, order)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def close_order(self, name: str) -> None:
-        """Note that the end of an order is known."""
-        self._orders.close(name)
-
-    def order(self, name: str) -> Order | None:
-        """The order of a voice of that name whose end is not known; None if there is none."""
-        return self._orders.find(name)
 
     def keep(self, voice: OwnVoice, files: Mapping[str, bytes] | None = None) -> None:
         """Write a voice down, in place of the one of that name.
@@ -281,7 +264,7 @@ class Book:
         path = os.path.realpath(path)
         partial = os.path.join(os.path.dirname(path), PARTIAL.format(os.urandom(8).hex()))
         try:
-            with open(partial, "xb", opener=_private) as file:
+            with open(partial, "xb", opener=durable.private) as file:
                 exported = self.pack(file, names)
             with suppress(FileNotFoundError):
                 os.chmod(partial, stat.S_IMODE(os.stat(path).st_mode))
@@ -316,10 +299,11 @@ class Book:
         Args:
             source: The file's path, or a pipe that it comes through. It may come from anywhere: names are checked,
                 sizes and numbers bounded.
-            replacing: Voices of the same name are replaced; otherwise they are an error.
+            replacing: Voices of the same name are replaced; otherwise they are an error. No id of theirs is forgotten.
 
         Raises:
-            OptionError: It is no such file, or too large, or a voice of that name is there.
+            OptionError: It is no such file, or too large, or a voice of that name is there, or has an id that another
+                one has.
             ConfigError: The book cannot be written to, or somebody is making one of the voices.
         """
         from lineread.voices import archive  # noqa: PLC0415 - as for the export
@@ -331,11 +315,42 @@ class Book:
                 raise OptionError(
                     f"The book already has {', '.join(there)}.", remedy="Use --replace, or delete them first."
                 )
+            self._check_owners([voice for voice, _ in found])
             try:
-                self._write(found)
+                self._write([(self._beside(voice), files) for voice, files in found])
             finally:
                 self._sweep()
         return [voice.name for voice, _ in found]
+
+    def _beside(self, voice: OwnVoice) -> OwnVoice:
+        """A voice that is taken in, with what the book knows of the one of that name."""
+        with suppress(ConfigError):  # of a damaged one, nothing
+            known = self.find(voice.name)
+            return voice if known is None else merged(known, voice)
+        return voice
+
+    def _check_owners(self, taken: list[OwnVoice]) -> None:
+        """Refuse ids that would belong to two voices: who deletes one would delete both.
+
+        Raises:
+            OptionError: There is one.
+        """
+        names = {voice.name.casefold() for voice in taken}
+        owners = {
+            each.voice: voice.name
+            for voice in self.voices()
+            for each in voice.owed
+            if voice.name.casefold() not in names
+        }
+        for voice in taken:
+            for each in voice.ids:
+                if each.voice in owners:
+                    owner = owners[each.voice]
+                    raise OptionError(
+                        f"{each.voice}, which is called {voice.name} there, is called {owner} here.",
+                        remedy=f"Speak with it by that name, or forget that first: lineread voices delete {owner} "
+                        "--forget.",
+                    )
 
     def _files(self, voice: OwnVoice) -> dict[str, bytes]:
         """The files that a voice names; raises as :meth:`read`."""
@@ -398,13 +413,17 @@ class Book:
                     os.rmdir(path)
 
     def _write(self, voices: Iterable[tuple[OwnVoice, Mapping[str, bytes]]]) -> None:
-        """Write voices down with their files: nothing is in the book before all of it is on the disk."""
+        """Write voices down with their files: nothing is in the book before all of it is on the disk.
+
+        It is there after a power cut: a voice costs money.
+        """
         with ExitStack() as written:  # it is left in reverse: the files of a voice get their names before its record
+            written.callback(durable.flush_directory, self._directory)  # for the folders that are new
             for voice, files in voices:
                 folder = self._folder(check_name(voice.name))
                 os.makedirs(folder, 0o700, exist_ok=True)
                 for name, data in {RECORD: encoded(voice), **files}.items():
-                    written.enter_context(_replacing(os.path.join(folder, name), data))
+                    written.enter_context(durable.replacing(os.path.join(folder, name), data))
 
     @contextmanager
     def _claimed(self, names: Iterable[str]) -> Iterator[None]:
@@ -481,27 +500,3 @@ def _read(path: str) -> OwnVoice | None:
             code="voice_damaged",
         )
     return voice
-
-
-@contextmanager
-def _replacing(path: str, data: bytes) -> Iterator[None]:
-    """Write a file, and give it its name in one step once the context is left, unless by an error.
-
-    It is there after a power cut: a voice costs money.
-    """
-    partial = f"{path}.{os.urandom(6).hex()}.part"
-    try:
-        with open(partial, "xb", opener=_private) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        yield
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(partial)
-        raise
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -126,6 +126,7 @@ def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, real
 
     Raises:
         VoiceError: It cannot speak there, or with that model.
+        ModelError: There is no such model, or it does not speak that way.
     """
     if enroller is None:
         raise VoiceError(
@@ -138,6 +139,8 @@ def speaker(own: OwnVoice, enroller: Enroller | None, *, model: str | None, real
         try:
             target = enroller.target(own.kind, model=model, realtime=realtime)
         except ModelError as error:
+            if error.code != "model_not_custom":  # it is misspelt, or speaks otherwise, which is what the error says
+                raise
             raise VoiceError(
                 f"{own.name} cannot speak with {model}: it was made by {_MADE_BY[own.kind]}.",
                 remedy=f"Use its own model, {enroller.target(own.kind, realtime=realtime)}.",

@@ -2,7 +2,7 @@
 
 Owns the order of things: what can be refused is refused before anything is paid for; what was paid for is in the book
 before anything else is done, even if nobody waits for it any more; and what is in the book already is not paid for
-again. Who makes the voice is an ``Enroller``.
+again. Who makes the voice is an ``Enroller``; how one that costs money is ordered is ``ordering``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineread import _sync, catalogue
-from lineread.enrolment import FAMILIES, IN_DOUBT, KINDS, LONGEST_PREVIEW, Clone, Design
+from lineread.enrolment import FAMILIES, KINDS, LONGEST_PREVIEW
 from lineread.errors import ConfigError, LinereadError, ModelError, OptionError, VoiceError
 from lineread.voices.book import busy
-from lineread.voices.orders import Order
-from lineread.voices.record import Id, OwnVoice, check_name, file_name, timestamp
+from lineread.voices.ordering import SUFFIXES, Ordering, enrol
+from lineread.voices.record import Id, OwnVoice, both_consents, check_name, content, file_name, timestamp
 from lineread.voices.sample import Sample, load
 from lineread.voices.wishes import (
-    LONGEST_CONSENT,
     CloneWish,
     check_consent,
     check_length,
@@ -32,7 +31,7 @@ from lineread.voices.wishes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from lineread.claims import Claim
     from lineread.engines.enroller import Enroller
@@ -43,11 +42,7 @@ if TYPE_CHECKING:
 #: Seconds that one waits for another who makes a voice of the same name, and between looks.
 _PATIENCE: Final = 300.0
 _LOOK: Final = 0.05
-#: Voices of a page when all are listed, and most pages.
-_PAGE: Final = 100
-_MOST_PAGES: Final = 20
-#: Samples a second of a preview, and bytes to have free for one and what is written of the voice.
-_PREVIEW_RATE: Final = 24_000
+#: Bytes to have free for a preview, and for what is written of a voice.
 _PREVIEW_ROOM: Final = 2 << 20
 _RECORD_ROOM: Final = 64 << 10
 
@@ -73,23 +68,6 @@ class Made:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Ordered:
-    """A voice with one more id.
-
-    Attributes:
-        voice: The voice, in the book.
-        enrolled: What was made of it.
-        notes: What else there is to say.
-        is_new: It was made, and paid for, now.
-    """
-
-    voice: OwnVoice
-    enrolled: Enrolled
-    notes: tuple[str, ...]
-    is_new: bool = False
-
-
 class Maker:
     """Makes voices and keeps them in a book.
 
@@ -103,6 +81,7 @@ class Maker:
         self._enroller = enroller
         self._book = book
         self._rehearsal = rehearsal
+        self._ordering = Ordering(enroller, book)
         self._left: dict[str, asyncio.Task[Any]] = {}
 
     async def make(self, wish: CloneWish | DesignWish) -> Made:
@@ -136,22 +115,16 @@ class Maker:
             EngineError: They could not be listed.
         """
         await _sync.on_event_loop()
-        found: list[Enrolled] = []
-        for kind in KINDS:
-            index = total = 0
-            while index == 0 or (index * _PAGE < total and index < _MOST_PAGES):
-                page = await self._enroller.page(kind, index=index, size=_PAGE)
-                found += page.voices
-                total, index = page.total, index + 1
-        return found
+        return [each for kind in KINDS async for each in self._enroller.every(kind)]
 
-    async def adopt(self, voice: str, name: str, consent: str | None = None) -> OwnVoice:
-        """Give a voice that was made elsewhere a name in the book.
+    async def adopt(self, voice: str, name: str, consent: str | None = None, *, replacing: bool = False) -> OwnVoice:
+        """Give a voice that was made elsewhere, or for an earlier run that did not hear of it, a name in the book.
 
         Args:
             voice: Its id.
-            name: What it shall be called.
-            consent: Of a clone, what says that the speaker agrees to it.
+            name: What it shall be called. A voice of that name that is made of the same gets one more id.
+            consent: Of a clone, what says that the speaker agrees to it; what was ordered here had it already.
+            replacing: It takes the place of another voice of that name.
 
         Raises:
             RequestError: There is no such voice, or the name is taken, or no consent given.
@@ -161,31 +134,65 @@ class Maker:
         name = check_name(name)
         kind = _kind(voice)
         if kind is None:
-            raise VoiceError(
-                "That is no id of a voice that was made.", remedy="It looks like qwen-tts-vc-narrator-voice-2026..."
-            )
-        note = check_consent(consent) if kind == "clone" else ""
+            raise _no_id()
+        note = "" if kind == "design" or consent is None else check_consent(consent)
         await _sync.on_event_loop()
         async with self._alone(name):
             owner = self._book.of(voice)
             if owner is not None and owner.name.casefold() != name.casefold():
                 raise OptionError(f"That voice is called {owner.name} already.", remedy="Speak with it by that name.")
-            known = self._book.find(name)
-            if known is not None and not any(each.voice == voice for each in known.ids):
-                raise _taken(known, f"Choose another name, or delete it: lineread voices delete {known.name}.")
             found = await self._enroller.find(kind, voice)
-            own = known or OwnVoice(
-                name,
-                kind,
-                timestamp(time.time()),
-                consent=note,
-                prompt=found.prompt,
-                preview_text=found.preview_text,
-                language=found.language,
-            )
-            kept = self._kept(own, self._enroller, found, {})
-            self._book.close_order(name)
-            return kept
+            ordered = self._ordering.ordered(name, found)
+            files: Mapping[str, bytes] = {}
+            if ordered is None:
+                asked = _unknown(name, found)
+                note = "" if kind == "design" else check_consent(consent)
+            else:
+                asked, files, target = ordered
+                found = replace(found, target_model=target)
+            own = self._joined(replace(asked, consent=both_consents(asked.consent, note)), found, replacing=replacing)
+            own = self._kept(own, self._enroller, found, files)
+            if ordered is not None:
+                self._ordering.close(own, found.target_model)
+            return (await self._cleared(own))[0]
+
+    def _joined(self, asked: OwnVoice, found: Enrolled, *, replacing: bool) -> OwnVoice:
+        """What the book shall say of a voice that is taken in, with the ids that it has there already.
+
+        Raises:
+            OptionError: Another voice has the name.
+            ConfigError: The book cannot be read or written.
+        """
+        known = self._book.find(asked.name)
+        if known is None:
+            return asked
+        if any(each.voice == found.voice for each in known.ids):
+            own: OwnVoice | None = replace(known, consent=both_consents(known.consent, asked.consent))
+        else:
+            own = None if self._there(known, found.target_model) else _same(known, asked)
+        if own is None and not replacing:
+            raise _taken(known, "Choose another name, or replace it: --replace.")
+        if own is None:
+            return replace(asked, replaced=known.owed)
+        if own != known:
+            self._book.keep(own)
+        return own
+
+    async def discard(self, voice: str) -> None:
+        """Delete a voice that is in no book where it was made.
+
+        Args:
+            voice: Its id.
+
+        Raises:
+            VoiceError: There is none of that id.
+            EngineError: It could not be deleted.
+        """
+        kind = _kind(voice)
+        if kind is None:
+            raise _no_id()
+        await _sync.on_event_loop()
+        await self._enroller.delete(kind, voice)
 
     async def unmake(self, name: str) -> OwnVoice | None:
         """Delete a voice where it was made, and then from the book.
@@ -206,26 +213,25 @@ class Maker:
         await _sync.on_event_loop()
         async with self._alone(self._book.get(name).name):
             voice = self._book.get(name)
-            ids = (*voice.replaced, *voice.ids)
+            ids = voice.owed
             if not all(map(self._keeper, ids)):
                 return voice
             self._book.check_room(_RECORD_ROOM)
             for each in ids:
-                await self._deleted(voice, each)
+                await self._unmade(voice, each)
+                self._book.drop(voice.name, frozenset([each.voice]))
             return None if ids else self._book.drop(voice.name, frozenset())
 
-    async def _deleted(self, voice: OwnVoice, made: Id) -> OwnVoice | None:
-        """What is left of a voice when an id is deleted where it was made, and then from the book; None if nothing is.
+    async def _unmade(self, voice: OwnVoice, made: Id) -> None:
+        """Delete an id of a voice where it was made. The book still has it.
 
         Raises:
             EngineError: It could not be deleted.
-            ConfigError: The book cannot be written to.
         """
         keeper = self._keeper(made)
         assert keeper is not None  # others are left alone
         with suppress(VoiceError):  # it is gone already
             await keeper.delete(_kind(made.voice) or voice.kind, made.voice)
-        return self._book.drop(voice.name, frozenset([made.voice]))
 
     def _keeper(self, made: Id) -> Enroller | None:
         """Whoever keeps a voice, if we may speak to it."""
@@ -247,7 +253,7 @@ class Maker:
             lost = [each for each in voice.ids if self._keeper(each) is self._enroller]
             lost = [each for each in lost if await self._is_lost(voice, each)]
             for each in lost:  # the new id takes the old one's place once it is there
-                voice = (await self._one_made(voice, voice, self._sample(voice), each.target_model)).voice
+                voice = (await self._one_made(voice, voice, self._sample(voice), each.target_model))[1]
 
     async def _is_lost(self, voice: OwnVoice, made: Id) -> bool:
         try:
@@ -269,7 +275,7 @@ class Maker:
             consent=consent,
             transcript=(wish.transcript or "").strip(),
             language=language,
-            sample=file_name("sample", sample.audio, _SUFFIXES[sample.media_type]),
+            sample=file_name("sample", sample.audio, SUFFIXES[sample.media_type]),
             sample_sha256=sample.sha256,
             extend=wish.wanted.extend,
         )
@@ -325,32 +331,32 @@ class Maker:
 
     async def _all_made(self, asked: OwnVoice, wanted: Wanted, targets: Sequence[str], sample: bytes) -> Made:
         known = self._known(asked, wanted)
-        voice = _same(known, asked)
-        if voice is None:
-            voice = replace(asked, replaced=() if known is None else (*known.replaced, *known.ids))
-        elif voice != known:
-            self._book.keep(voice)
-        added = known is not None and voice.consent != known.consent and not voice.replaced
-        news = ["What was said of consent now is kept beside what was said before."] if added else []
+        same = _same(known, asked)
+        voice = same or replace(asked, replaced=() if known is None else known.owed)
+        news = []
+        if same is not None and known is not None and same != known:
+            self._book.keep(same)
+            if same.consent != known.consent:
+                news.append("What was said of consent now is kept beside what was said before.")
+        voice, taken = await self._taken_over(voice, asked, sample, targets)
+        news += taken
         missing = [target for target in targets if self._there(voice, target) is None]
         self._enroller.check_budget(asked.kind, len(missing))
-        made: list[_Ordered] = []
+        paid: list[Enrolled] = []
         for target in missing:
             try:
-                one = await self._one_made(voice, asked, sample, target, again=wanted.replace)
+                enrolled, voice = await self._one_made(voice, asked, sample, target)
             except LinereadError as error:
-                if made:  # paid for, and in the book
+                if paid:
                     await self._rehearsed(voice, asked, sample)
                     _tell_of(error, voice)
                 raise
-            voice = one.voice
-            made.append(one)
-            news += one.notes
+            paid.append(enrolled)
+            news += _notes(enrolled)
         voice, notes = await self._rehearsed(voice, asked, sample)
         voice, left = await self._cleared(voice)
         first = self._there(voice, targets[0])
         assert first is not None  # it was there, or has been made
-        paid = [one.enrolled for one in made if one.is_new]
         return Made(
             voice,
             first,
@@ -360,9 +366,30 @@ class Maker:
             (*news, *notes, *left),
         )
 
+    async def _taken_over(
+        self, voice: OwnVoice, asked: OwnVoice, sample: bytes, targets: Sequence[str]
+    ) -> tuple[OwnVoice, list[str]]:
+        """The voice with what an earlier run has ordered of it and not heard of, and what there is to say of that.
+
+        Raises:
+            VoiceError: There is a voice that may be it.
+            EngineError: It cannot be looked up.
+        """
+        news = []
+        replaced = frozenset(each.voice for each in voice.replaced)
+        for target in targets:
+            if self._there(voice, target) is not None:
+                continue
+            found = await self._ordering.found(asked, target, replaced)
+            if found is not None:
+                voice = self._kept(voice, self._enroller, found, _files(voice, sample))
+                self._ordering.close(asked, target)
+                news.append(f"An earlier run has had {found.voice} made; it is not paid for again.")
+        return voice, news
+
     async def _one_made(
-        self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str, *, again: bool = False
-    ) -> _Ordered:
+        self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str
+    ) -> tuple[Enrolled, OwnVoice]:
         """A voice with one more id, which is in the book even if the caller is cancelled: it is paid for.
 
         Who is cancelled stays until then. Who is cancelled once more leaves at once; the voice still is made and kept,
@@ -373,10 +400,14 @@ class Maker:
             asked: What it is to be made of.
             sample: Its sample, if it has one.
             target: The model that shall speak it.
-            again: Whether it is made also where an earlier order may have been carried out.
+
+        Returns:
+            What was made, and the voice with it.
         """
         self._book.check_room(len(sample) + _PREVIEW_ROOM)
-        task = asyncio.create_task(self._safe(voice, asked, sample, target, again=again))
+        files = _files(voice, sample)
+        making = self._ordering.made(asked, sample, target, lambda made: self._kept(voice, self._enroller, made, files))
+        task = asyncio.create_task(making)
         _sync.see_to_end(task, f"the voice {asked.name} is still being made, and kept. Interrupt again to give it up.")
         try:
             await asyncio.wait([task])
@@ -387,88 +418,19 @@ class Maker:
             raise
         return task.result()
 
-    async def _safe(self, voice: OwnVoice, asked: OwnVoice, sample: bytes, target: str, *, again: bool) -> _Ordered:
-        """As :meth:`_one_made`. A voice that cannot be written down is deleted again; else its id would be lost.
-
-        Raises:
-            EngineError: It could not be made.
-            ConfigError: The book cannot be written to.
-            VoiceError: Somebody has forgotten the voice meanwhile.
-        """
-        files = {voice.sample: sample} if sample else {}
-        lost = None if again else await self._lost(asked, target)
-        if lost is not None:
-            kept = self._kept(voice, self._enroller, lost, files)
-            self._book.close_order(asked.name)
-            note = f"An earlier run has had {lost.voice} made; it is not paid for again."
-            return _Ordered(kept, lost, (note,))
-        enrolled = await self._ordered(asked, sample, target)
-        try:
-            kept = self._kept(voice, self._enroller, enrolled, files)
-        except LinereadError as error:
-            try:
-                await self._enroller.delete(enrolled.kind, enrolled.voice)
-            except LinereadError:
-                error.message += f" The voice was made all the same, as {enrolled.voice}."
-                error.args = (error.message,)
-            raise
-        finally:
-            self._book.close_order(asked.name)
-        return _Ordered(kept, enrolled, _notes(enrolled), is_new=True)
-
-    async def _ordered(self, asked: OwnVoice, sample: bytes, target: str) -> Enrolled:
-        """What the enroller makes. Where it is paid for, the order is in the book until its end is known."""
-        if not self._enroller.price(asked.kind):
-            return await self._enrol(self._enroller, asked, sample, target)
-        self._book.open_order(asked.name, self._order(asked, target))
-        try:
-            return await self._enrol(self._enroller, asked, sample, target)
-        except LinereadError as error:
-            if error.code == IN_DOUBT:
-                error.remedy = "Ask for the same again: whether it was made is looked up before anything is paid for."
-            else:
-                self._book.close_order(asked.name)
-            raise
-
-    def _order(self, asked: OwnVoice, target: str) -> Order:
-        return Order.of(asked, self._enroller.place, self._enroller.account, target)
-
-    async def _lost(self, asked: OwnVoice, target: str) -> Enrolled | None:
-        """What an earlier run has ordered and not heard of; None where there is nothing of that kind.
-
-        Raises:
-            VoiceError: There is a voice that may be it.
-            EngineError: It cannot be looked up.
-        """
-        if self._book.order(asked.name) != self._order(asked, target):
-            return None
-        listed = (await self._enroller.page(asked.kind, size=_PAGE)).voices
-        mark = f"-{asked.name}-voice-".casefold()
-        unknown = [
-            each
-            for each in listed
-            if mark in each.voice.casefold() and each.target_model == target and self._book.of(each.voice) is None
-        ]
-        if asked.kind == "design":  # the service tells what it was made from
-            found = [await self._enroller.find(asked.kind, each.voice) for each in unknown]
-            return next((each for each in found if each.prompt == asked.prompt), None)
-        if not unknown:
-            return None
-        raise VoiceError(
-            f"An earlier run was cut off while {asked.name} was being made, and {unknown[0].voice} may be it.",
-            remedy=f"Take that in: lineread voices add {unknown[0].voice} --name {asked.name}. Or have another one "
-            "made, and pay for it: --replace (replace=True).",
-            code=IN_DOUBT,
-        )
-
     async def _cleared(self, voice: OwnVoice) -> tuple[OwnVoice, tuple[str, ...]]:
         """Delete what a voice has replaced where it was made. What cannot be deleted is told, and stays noted."""
         notes = []
         for each in filter(self._keeper, voice.replaced):
             try:
-                voice = await self._deleted(voice, each) or voice
+                await self._unmade(voice, each)
             except LinereadError as error:
                 notes.append(f"The voice that it replaces is still there as {each.voice}: {error.message}")
+                continue
+            try:
+                voice = self._book.drop(voice.name, frozenset([each.voice])) or voice
+            except LinereadError as error:
+                notes.append(f"The voice that it replaces is deleted, and still stands in the book: {error.message}")
         return voice, tuple(notes)
 
     def _targets(self, kind: Kind, wanted: Wanted) -> Sequence[str]:
@@ -502,19 +464,7 @@ class Maker:
         at = self._enroller
         return voice.id_for(engine=at.engine, place=at.place, account=at.account, model=target, realtime=False)
 
-    async def _enrol(self, enroller: Enroller, asked: OwnVoice, sample: bytes, target: str) -> Enrolled:
-        language = asked.language or None
-        if asked.kind == "clone":
-            media_type = next(
-                (kind for kind, suffix in _SUFFIXES.items() if asked.sample.endswith(suffix)), "audio/wav"
-            )
-            transcript = asked.transcript or None
-            return await enroller.clone(Clone(asked.name, sample, media_type, target, transcript, language))
-        return await enroller.design(
-            Design(asked.name, asked.prompt, asked.preview_text, target, language, _PREVIEW_RATE)
-        )
-
-    def _kept(self, voice: OwnVoice, enroller: Enroller, enrolled: Enrolled, files: dict[str, bytes]) -> OwnVoice:
+    def _kept(self, voice: OwnVoice, enroller: Enroller, enrolled: Enrolled, files: Mapping[str, bytes]) -> OwnVoice:
         """The voice with what was made, which is in the book from now on."""
         made = Id(
             enrolled.voice,
@@ -553,7 +503,7 @@ class Maker:
         if machine is None or any(each.engine == machine.engine for each in voice.ids):
             return voice, ()
         try:
-            enrolled = await self._enrol(machine, asked, sample, machine.target(asked.kind))
+            enrolled = await enrol(machine, asked, sample, machine.target(asked.kind))
             return self._kept(voice, machine, enrolled, {}), ()
         except Exception as error:  # noqa: BLE001 - the voice that was asked for is made; this one is extra
             return voice, (f"No likeness for rehearsing without the cloud could be made: {error}",)
@@ -561,17 +511,9 @@ class Maker:
 
 def _same(known: OwnVoice | None, asked: OwnVoice) -> OwnVoice | None:
     """The voice that is known, with what was asked for now, if both are made of the same."""
-    if known is None:
+    if known is None or content(known) != content(asked):
         return None
-    if (known.kind, known.sample_sha256, known.prompt) != (asked.kind, asked.sample_sha256, asked.prompt):
-        return None
-    return replace(known, extend=known.extend or asked.extend, consent=_both(known.consent, asked.consent))
-
-
-def _both(known: str, more: str) -> str:
-    """A note of consent and what is said now; what was noted once is never lost."""
-    both = known if more in known else f"{known}\n{more}"
-    return both if len(both) <= LONGEST_CONSENT else known
+    return replace(known, extend=known.extend or asked.extend, consent=both_consents(known.consent, asked.consent))
 
 
 def _taken(known: OwnVoice, remedy: str) -> OptionError:
@@ -586,6 +528,24 @@ def _kind(voice: str) -> Kind | None:
     """How a voice was made, as its id says; None where it does not."""
     family = catalogue.custom_family(voice)
     return next((kind for kind, letters in FAMILIES.items() if letters == family), None)
+
+
+def _unknown(name: str, found: Enrolled) -> OwnVoice:
+    """What is known of a voice that was made elsewhere."""
+    return OwnVoice(
+        name,
+        found.kind,
+        timestamp(time.time()),
+        prompt=found.prompt,
+        preview_text=found.preview_text,
+        language=found.language,
+    )
+
+
+def _no_id() -> VoiceError:
+    return VoiceError(
+        "That is no id of a voice that was made.", remedy="It looks like qwen-tts-vc-narrator-voice-2026..."
+    )
 
 
 def _unheard(task: asyncio.Task[Any]) -> None:
@@ -613,4 +573,5 @@ def _notes(enrolled: Enrolled) -> tuple[str, ...]:
     return (f"The service made the voice of the whole sample: {enrolled.fallback_reason}.",)
 
 
-_SUFFIXES: Final = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp4": "m4a"}
+def _files(voice: OwnVoice, sample: bytes) -> dict[str, bytes]:
+    return {voice.sample: sample} if sample else {}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lineread import catalogue, plan
 from lineread.audio import container
-from lineread.errors import LinereadError, NoAudio, OptionError
+from lineread.enrolment import has_words
+from lineread.errors import LinereadError, NoAudio, OptionError, TextError
 from lineread.results import Speech
 from lineread.speech import Chunk, Facts, Request, Spoken
 from lineread.voices.wishes import GREETINGS
@@ -221,6 +222,8 @@ def check_words(
     anybody = next(iter(catalogue.load().voices))
     greeting = _greeting(GREETINGS["English"], anybody, words)
     plan.make(greeting if is_silent or text is None else Request(text, anybody, **words), engine)
+    if text and not has_words(text):
+        raise TextError("There is nothing to speak in the text.", remedy="Give some words.", code="nothing_to_speak")
     maker = engine.enroller()
     if maker is None or maker.engine != "dashscope":  # the machine's voices speak for any model
         return

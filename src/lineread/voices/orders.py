@@ -1,23 +1,31 @@
 """Voices that a service was asked for and has not been heard to have made: they may be paid for, and there.
 
-Owns one small file for each name that is being made: it is written before the order goes out and removed once its end
-is known. What is still there later was cut off: by a power cut, a killed process, a lost answer.
+Owns one file for each order: it is written before the order goes out and removed once its end is known. What is still
+there later was cut off: by a power cut, a killed process, a lost answer. The file's name says whose order it is and of
+what; the file holds the voice with its sample, as an exported book does, so that the voice can still be had when it is
+found at the service.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from lineread import durable
+from lineread.errors import ConfigError, OptionError
+from lineread.voices.record import content
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from lineread.voices.record import OwnVoice
 
-#: Bytes of a file that are read: more has none.
-_MOST_BYTES: Final = 1 << 16
+_SUFFIX: Final = ".zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +33,29 @@ class Order:
     """What was ordered.
 
     Attributes:
-        place: Where; see ``engines.enroller``, like the account.
+        name: What the voice shall be called.
+        content: What it is to be made of.
+        place: Where it was ordered; see ``engines.enroller``, like the account.
         account: For whom.
-        target_model: The model that shall speak the voice.
-        content: What it is to be made of, as a hash: an order says nothing that is private.
+        target_model: The model that shall speak it.
     """
 
+    name: str
+    content: tuple[str, ...]
     place: str
     account: str
     target_model: str
-    content: str
 
     @classmethod
     def of(cls, voice: OwnVoice, place: str, account: str, target_model: str) -> Order:
         """The order of a voice."""
-        made_of = (voice.kind, voice.sample_sha256, voice.prompt, voice.preview_text)
-        return cls(place, account, target_model, hashlib.sha256(json.dumps(made_of).encode()).hexdigest())
+        return cls(voice.name.casefold(), content(voice), place, account, target_model)
+
+    @property
+    def file(self) -> str:
+        """What its file is called: the same for the same order."""
+        digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
+        return f"{self.name}.{digest}{_SUFFIX}"
 
 
 class Orders:
@@ -53,34 +68,73 @@ class Orders:
     def __init__(self, directory: str) -> None:
         self._directory = directory
 
-    def find(self, name: str) -> Order | None:
-        """The order of that name that is open; None if there is none, or none that can be read."""
-        with suppress(OSError, ValueError, TypeError, AttributeError), open(self._path(name), "rb") as file:
-            return Order(**json.loads(file.read(_MOST_BYTES)))
+    def is_open(self, order: Order) -> bool:
+        """Whether an order's end is not known, whatever became of its file's content."""
+        return os.path.lexists(self._path(order.file))
+
+    def find(
+        self, name: str, place: str, account: str, targets: Iterable[str]
+    ) -> tuple[Order, OwnVoice, Mapping[str, bytes]] | None:
+        """An open order, the voice that was ordered, without ids, and its files; None if there is none like that.
+
+        Args:
+            name: What the voice was to be called.
+            place: Where it was ordered.
+            account: For whom.
+            targets: The models of which one was to speak it.
+        """
+        from lineread.voices import archive  # noqa: PLC0415 - zipfile, 10 ms that few need
+
+        for file in self._files(f"{name.casefold()}."):
+            with suppress(OptionError):  # a damaged one tells nothing but that it is open
+                ((voice, files),) = archive.unpack(self._path(file))
+                orders = (Order.of(voice, place, account, target) for target in targets)
+                found = next((order for order in orders if order.file == file), None)
+                if found is not None:
+                    return found, voice, files
         return None
 
-    def open(self, name: str, order: Order) -> None:
+    def open(self, order: Order, voice: OwnVoice, files: Mapping[str, bytes]) -> None:
         """Note an order before it goes out. It is there after a power cut.
 
-        Raises:
-            OSError: It cannot be written.
-        """
-        os.makedirs(self._directory, 0o700, exist_ok=True)
-        partial = f"{self._path(name)}.part"
-        with open(partial, "wb", opener=_private) as file:
-            file.write(json.dumps(asdict(order)).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self._path(name))
+        Args:
+            order: The order.
+            voice: What is ordered.
+            files: The files that a new voice would have, from the start.
 
-    def close(self, name: str) -> None:
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        from lineread.voices import archive  # noqa: PLC0415 - as in `find`
+
+        plain = replace(voice, ids=(), replaced=(), preview="")
+        whole = io.BytesIO()
+        archive.pack(whole, [(plain, files)])
+        try:
+            os.makedirs(self._directory, 0o700, exist_ok=True)
+            self._sweep(order)
+            with durable.replacing(self._path(order.file), whole.getvalue()):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"That a voice is ordered cannot be noted in {self._directory}: {error.strerror}.",
+                remedy="Free it, or set LINEREAD_DATA_DIR to a place that can be written.",
+            ) from error
+
+    def close(self, order: Order) -> None:
         """Forget an order: what became of it is known."""
         with suppress(OSError):
-            os.unlink(self._path(name))
+            os.unlink(self._path(order.file))
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self._directory, f"{name.casefold()}.json")
+    def _sweep(self, order: Order) -> None:
+        """Remove what a killed process left half written of the same order."""
+        for file in self._files(f"{order.file}."):
+            os.unlink(self._path(file))
 
+    def _files(self, beginning: str) -> list[str]:
+        with suppress(OSError):
+            return sorted(file for file in os.listdir(self._directory) if file.startswith(beginning))
+        return []
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    def _path(self, file: str) -> str:
+        return os.path.join(self._directory, file)

@@ -28,6 +28,8 @@ RECORD: Final = "voice.json"
 #: What a file of a voice's folder may be called, in a record that comes from anywhere.
 _FILE: Final = re.compile(r"(?!voice\.json$)[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _VERSION: Final = 1
+#: Most characters of a note of consent.
+LONGEST_CONSENT: Final = 10_000
 #: What taking something for a record raises that is none.
 _NONSENSE: Final = (TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
@@ -103,6 +105,11 @@ class OwnVoice:
     ids: tuple[Id, ...] = ()
     replaced: tuple[Id, ...] = ()
 
+    @property
+    def owed(self) -> tuple[Id, ...]:
+        """All ids that stand in the book for it, also of voices that it has replaced: they are there, and count."""
+        return *self.replaced, *self.ids
+
     def id_for(self, *, engine: str, place: str, account: str, model: str | None, realtime: bool) -> Id | None:
         """The id that a model speaks.
 
@@ -128,6 +135,39 @@ class OwnVoice:
         return replace(self, ids=(*(each for each in self.ids if place(each) != place(made)), made))
 
 
+def both_consents(known: str, more: str) -> str:
+    """A note of consent and what is said now; what was noted once is never lost.
+
+    Raises:
+        OptionError: They are too long together.
+    """
+    if known in more:
+        return more
+    both = known if more in known else f"{known}\n{more}"
+    if len(both) > LONGEST_CONSENT:
+        raise OptionError(
+            f"The notes of consent, that of before and that of now, have {len(both):,} characters together.",
+            remedy=f"Say it in fewer words: {LONGEST_CONSENT:,} is the most.",
+        )
+    return both
+
+
+def merged(known: OwnVoice, taken: OwnVoice) -> OwnVoice:
+    """A voice that is taken in, and takes the place of one of that name: no id that was paid for is forgotten.
+
+    Raises:
+        OptionError: What is noted of consent is too long together.
+    """
+    if content(known) == content(taken):
+        consent = both_consents(taken.consent, known.consent)
+        both = replace(known, ids=(), replaced=())
+        for each in (*known.ids, *taken.ids):  # of two for the same model, that which is taken in speaks
+            both = both.with_id(each)
+        taken = replace(taken, consent=consent, ids=both.ids)
+    mine = {each.voice for each in taken.ids}
+    return replace(taken, replaced=tuple(each for each in known.owed if each.voice not in mine))
+
+
 def check_name(name: str) -> str:
     """A name that a voice of the book may have, without white space around it.
 
@@ -149,6 +189,11 @@ def file_name(what: Literal["sample", "preview"], data: bytes, suffix: str) -> s
         suffix: What its format is called, such as ``wav``.
     """
     return f"{what}.{hashlib.sha256(data).hexdigest()[:16]}.{suffix}"
+
+
+def content(voice: OwnVoice) -> tuple[str, ...]:
+    """What a voice is made of: two of the same content are the same voice, whatever their previews say."""
+    return voice.kind, voice.sample_sha256, voice.prompt
 
 
 def timestamp(seconds: float) -> str:

@@ -6,12 +6,14 @@ Owns what is asked of the makers of voices, its defaults, and what is refused of
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lineread import catalogue, tongue
-from lineread.enrolment import LONGEST_PROMPT
+from lineread.enrolment import LONGEST_PROMPT, describes
 from lineread.errors import OptionError
+from lineread.voices.record import LONGEST_CONSENT
 
 if TYPE_CHECKING:
     import os
@@ -33,11 +35,20 @@ GREETINGS: Final[Mapping[str, str]] = {
     "French": "Bonjour, voici ma voix. Voulez-vous lire quelque chose avec moi ?",
     "Russian": "Здравствуйте, это мой голос. Прочитаем что-нибудь вместе?",
 }
-#: Most characters of a note of consent.
-LONGEST_CONSENT: Final = 10_000
-#: With so many words in Latin letters, and so likely, a description is in that language.
-_ENOUGH_TO_TELL: Final = 3
+#: A description in Latin letters is in a language that is so likely and of which it has a word like these: names and
+#: loan words are never enough.
 _SURE: Final = 0.8
+_SMALL_WORDS: Final = {
+    "French": frozenset(["avec", "de", "des", "du", "elle", "et", "il", "la", "le", "les", "un", "une", "voix"]),
+    "German": frozenset(["das", "der", "die", "ein", "eine", "einer", "eines", "mit", "stimme", "und", "von"]),
+    "Italian": frozenset(["con", "di", "e", "il", "la", "lo", "un", "una", "uno", "voce"]),
+    "Portuguese": frozenset(["com", "da", "de", "do", "e", "o", "os", "um", "uma", "voz"]),
+    "Spanish": frozenset(["con", "de", "el", "la", "los", "muy", "un", "una", "voz", "y"]),
+}
+#: What stands in quotation marks.
+_QUOTED: Final = r"«[^»]*»|“[^”]*”|\"[^\"]*\"|「[^」]*」|『[^』]*』"
+#: A description in Latin letters may have so many of another script for each of its words.
+_LETTERS_OF_A_WORD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ def check_prompt(prompt: str) -> str:
         OptionError: It is none: empty, too long, without a word, or in a language that nobody designs voices from.
     """
     prompt = check_length("The description", prompt, LONGEST_PROMPT)
-    if not any(map(str.isalpha, prompt)):
+    if not describes(prompt):
         raise OptionError(
             "The description has no words.", remedy="Say what the voice sounds like: 'A calm old man, low and slow.'"
         )
@@ -153,18 +164,21 @@ def check_prompt(prompt: str) -> str:
 
 
 def _foreign(prompt: str) -> str | None:
-    """The language of a description, empty where it has no name here; None if it may be Chinese or English."""
-    is_latin = tongue.by_script(prompt) == "Latin"
-    if is_latin and len(prompt.split()) < _ENOUGH_TO_TELL:
-        return None
+    """The language of a description, empty where it has no name here; None if it may be Chinese or English.
+
+    A word for a voice may come from anywhere (`kawaii`, `femme fatale`, かわいい), and what the voice says as well.
+    """
+    prompt = re.sub(_QUOTED, " ", prompt)
     language = tongue.detect(prompt)
-    if language in ("Chinese", "English") or (is_latin and language and not _is_sure(prompt, language)):
+    if language in ("Chinese", "English") or not any(map(str.isalpha, prompt)):
         return None
-    return language
-
-
-def _is_sure(prompt: str, language: str) -> bool:
-    return tongue.likelihoods(prompt).get(language, 0.0) >= _SURE
+    if tongue.by_script(prompt) == "Latin":
+        words = set(re.findall(r"\w+", prompt.lower()))
+        is_sure = tongue.likelihoods(prompt).get(language, 0.0) >= _SURE
+        return language if is_sure and words & _SMALL_WORDS[language] else None
+    known = len(re.findall("[A-Za-z]{2,}", prompt))
+    others = sum(map(str.isalpha, re.sub("[A-Za-z]", "", prompt)))
+    return None if known * _LETTERS_OF_A_WORD >= others else language
 
 
 def check_length(what: str, text: str, most: int) -> str:

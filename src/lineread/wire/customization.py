@@ -291,8 +291,15 @@ def _id(fields: Mapping[str, Any]) -> str | None:
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
+    """A text in a reply; nothing where there is none, or none that could be written down: half a character is in it."""
     value = fields.get(name)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return ""
+    return value
 
 
 def _number(fields: Mapping[str, Any], name: str, otherwise: int) -> int:

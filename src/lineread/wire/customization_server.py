@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pybase64
 
-from lineread.enrolment import LONGEST_NAME, LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design
+from lineread.enrolment import LONGEST_NAME, LONGEST_PREVIEW, LONGEST_PROMPT, Clone, Design, describes, has_words
 from lineread.errors import OptionError
 from lineread.fields import Field
 from lineread.wire import dashscope_server
@@ -281,12 +281,12 @@ def _at_most(limit: int) -> Callable[[str, str], None]:
     return check
 
 
-def _words(limit: int) -> Callable[[str, str], None]:
+def _words(limit: int, has_words: Callable[[str], bool]) -> Callable[[str, str], None]:
     check_length = _at_most(limit)
 
     def check(text: str, place: str) -> None:
         check_length(text, place)
-        if not any(map(str.isalnum, text)):  # it would be paid for
+        if not has_words(text):
             raise FieldError(place, "invalid_value", "It has no words.")
 
     return check
@@ -296,8 +296,8 @@ _CHECKS: Final[Mapping[str, Callable[[Any, str], None]]] = {
     "target_model": check_name,
     "voice": check_name,
     "preferred_name": _check_voice_name,
-    "voice_prompt": _words(LONGEST_PROMPT),
-    "preview_text": _words(LONGEST_PREVIEW),
+    "voice_prompt": _words(LONGEST_PROMPT, describes),
+    "preview_text": _words(LONGEST_PREVIEW, has_words),
     "text": _at_most(LONGEST_TRANSCRIPT),
     "sample_rate": _check_sample_rate,
 }

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from lineread import _sync, config
+from lineread import _sync, catalogue, config
 from lineread.cli import door, options
 from lineread.client import REHEARSAL, Client
 from lineread.errors import LinereadError, OutputError, VoiceError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def configure_delete(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``delete``."""
-    parser.add_argument("names", nargs="+", metavar="NAME", help="a voice of your own")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a voice of your own, or the id of one")
     parser.add_argument(
         "--forget",
         action="store_true",
@@ -43,6 +43,7 @@ def configure_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the id of a voice that was made elsewhere")
     parser.add_argument("--name", required=True, help="what it is called: digits, letters and _, 16 at most")
     options.add_consent(parser, "of a clone: who agreed to what, and when")
+    parser.add_argument("--replace", action="store_true", help="it takes the place of a voice of that name")
     parser.add_argument("--json", action="store_true", help="print the result as JSON", default=argparse.SUPPRESS)
     options.add_settings(parser)
 
@@ -68,10 +69,12 @@ def run_delete(arguments: argparse.Namespace) -> int:
     kept = []
     with options.client(arguments) as client:
         book = client.casting.book
-        names = [book.name(name) for name in dict.fromkeys(arguments.names)]
+        names = [_named(book, name, forget=arguments.forget) for name in dict.fromkeys(arguments.names)]
         for name in names:
             if arguments.forget:
                 book.forget(name)
+            elif catalogue.custom_family(name):
+                _sync.run(client.maker().discard(name))
             elif (left := _sync.run(client.maker().unmake(name))) is not None:
                 kept.append(left)
     if kept:
@@ -82,6 +85,16 @@ def run_delete(arguments: argparse.Namespace) -> int:
     done = "no longer in the book" if arguments.forget else "deleted"
     _say(names, done, as_json=arguments.json)
     return 0
+
+
+def _named(book: Book, name: str, *, forget: bool) -> str:
+    """What a voice is called in the book; its id where it is in none, for it can be deleted all the same.
+
+    Raises:
+        VoiceError: There is no such voice.
+    """
+    unknown = not forget and catalogue.custom_family(name) and book.of(name) is None
+    return name if unknown else book.name(name)
 
 
 def _listed(voices: list[OwnVoice]) -> str:
@@ -107,7 +120,9 @@ def run_remote(arguments: argparse.Namespace) -> int:
 def run_add(arguments: argparse.Namespace) -> int:
     """Take a voice that was made elsewhere into the book."""
     with options.client(arguments) as client:
-        voice = _sync.run(client.maker().adopt(arguments.id, arguments.name, options.consent(arguments)))
+        voice = _sync.run(
+            client.maker().adopt(arguments.id, arguments.name, options.consent(arguments), replacing=arguments.replace)
+        )
     _say([voice.name], "in the voice book", as_json=arguments.json)
     return 0
 

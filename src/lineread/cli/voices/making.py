@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lineread.voices.wishes import Wanted
 
 
-#: What a voice says when nobody gives it words.
 def configure_preview(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``preview``."""
     parser.add_argument("voices", nargs="+", metavar="VOICE", help="names of voices")

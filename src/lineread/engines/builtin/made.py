@@ -19,6 +19,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from lineread import durable
 from lineread.errors import ConfigError, VoiceError, shortened
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ class MadeVoices:
                 opened.flush()
                 os.fsync(opened.fileno())  # a voice is made once, and its id is written down elsewhere
             _rename(temporary, path)
+            durable.flush_directory(self._directory)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)

@@ -43,10 +43,6 @@ LONGEST_WAIT: Final = 60.0
 #: Most bytes of a reply with a preview (four minutes at the highest rate, as Base64), and of one with a list.
 MAX_PREVIEW: Final = 48 << 20
 MAX_LIST: Final = 16 << 20
-#: Voices of a page, and most pages, where a voice is looked for: an account has a thousand at most, and a service
-#: that gives pages of ten whatever it is asked for has to be understood as well.
-PAGE: Final = 100
-PAGES: Final = 100
 
 #: What of an error may be a piece of a sample.
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]{64,}")
@@ -84,24 +80,11 @@ class Customizing:
         hide = self._hiding()
         return await self._ask(asked, lambda body: wire.decode_page(body, asked, hide=hide), MAX_LIST, hide)
 
-    async def find(self, kind: Kind, voice: str) -> Enrolled:
-        """What is known of a voice; errors as for ``CloudEnroller``."""
-        if kind == "design":
-            asked = Query(voice)
-            hide = self._hiding()
-            return await self._ask(asked, lambda body: wire.decode_found(body, asked, hide=hide), MAX_REPLY, hide)
-        seen: set[str] = set()
-        for index in range(PAGES):
-            page = await self.page(kind, index, PAGE)
-            found = next((each for each in page.voices if each.voice == voice), None)
-            if found is not None:
-                return found
-            new = {each.voice for each in page.voices} - seen
-            seen |= new
-            # A service of the older form tells no total: what it lists ends where it lists nothing new.
-            if not new:
-                break
-        raise _not_found(voice)
+    async def find(self, voice: str) -> Enrolled:
+        """What is known of a designed voice; errors as for ``CloudEnroller``."""
+        asked = Query(voice)
+        hide = self._hiding()
+        return await self._ask(asked, lambda body: wire.decode_found(body, asked, hide=hide), MAX_REPLY, hide)
 
     async def delete(self, kind: Kind, voice: str) -> None:
         """Delete a voice; errors as for ``CloudEnroller``."""
@@ -150,7 +133,7 @@ def _may_be_done(errand: Errand, failure: EngineError) -> bool:
 def _meaning(failure: EngineError, asked: wire.Asked, *, in_doubt: bool) -> LinereadError:
     """What a failure means to whoever asked for that."""
     if isinstance(asked, Query | Deletion) and failure.code == "unknown_voice":
-        return _not_found(asked.voice, failure.request_id)
+        return not_found(asked.voice, failure.request_id)
     if isinstance(asked, Clone | Design) and in_doubt:
         failure.code = IN_DOUBT
         failure.retryable = False
@@ -163,7 +146,8 @@ def _meaning(failure: EngineError, asked: wire.Asked, *, in_doubt: bool) -> Line
     return failure
 
 
-def _not_found(voice: str, request_id: str = "") -> VoiceError:
+def not_found(voice: str, request_id: str = "") -> VoiceError:
+    """The service has no voice of that id."""
     return VoiceError(
         f"The service has no voice {shortened(voice)!r}.",
         remedy="It may be of another account or region, or deleted: the service does that to a voice that nobody "

@@ -85,7 +85,14 @@ class CloudEnroller(Enroller):
             VoiceError: There is none of that id (code ``voice_not_found``).
             EngineError: The service refused it or failed.
         """
-        return await self._service().find(kind, voice)
+        if kind == "design":
+            return await self._service().find(voice)
+        async for each in self.every(kind):
+            if each.voice == voice:
+                return each
+        from lineread.engines.dashscope.customizing import not_found  # noqa: PLC0415 - it was loaded just now
+
+        raise not_found(voice)
 
     async def delete(self, kind: Kind, voice: str) -> None:
         """Delete a voice for ever.

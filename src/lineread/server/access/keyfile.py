@@ -16,6 +16,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from lineread import durable
 from lineread.errors import ConfigError, OptionError
 from lineread.server.access import keys
 
@@ -191,6 +192,7 @@ def _replace(path: str, text: str) -> None:
             stream.flush()
             os.fsync(file)  # the key is shown once: its hash should be there after a power cut, too
         os.replace(partial, path)
+        durable.flush_directory(os.path.dirname(path))
     except BaseException:
         with suppress(OSError):
             os.unlink(partial)

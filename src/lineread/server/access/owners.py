@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
+from lineread import durable
 from lineread.enrolment import KINDS, Enrolled, Page
 from lineread.errors import OutputError, TurnedAway
 
@@ -144,7 +145,7 @@ class Owners:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(place.path, path)
-            _flush_directory(os.path.dirname(path))
+            durable.flush_directory(os.path.dirname(path))
         except OSError as error:
             raise _failed() from error
 
@@ -225,17 +226,6 @@ def _locked(path: str) -> Iterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def _flush_directory(path: str) -> None:
-    """Have a new name of a file survive the machine, where directories can be flushed."""
-    if sys.platform == "win32":
-        return
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _too_many(message: str) -> TurnedAway:
