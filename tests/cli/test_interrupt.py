@@ -1,10 +1,15 @@
-"""Ctrl-C: the command ends at once, in silence, with status 130, and leaves neither half a file nor a process."""
+"""Ctrl-C: the command ends at once, in silence, with status 130, and leaves neither half a file nor a process.
+
+What was killed in the middle, and paid for, is found again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -253,3 +258,47 @@ async def test_while_a_voice_is_made(program: tuple[str, ...], patient: bool) ->
         listed = lineread("voices", "list", "--json", "--own") if patient else None
         assert listed is None or [each["id"] for each in json.loads(listed.stdout)] == ["guide"]
         assert len(cloud.voices) == patient
+
+
+async def test_a_clone_whose_command_was_killed() -> None:
+    """What the next run says to do is done to the letter: the voice is taken, and was paid for once."""
+    begun = asyncio.Event()
+
+    async def unheard(call: Call) -> web.StreamResponse:
+        cloud.carry_out(call)
+        begun.set()
+        await asyncio.sleep(3600)
+        return web.Response()
+
+    speech = "This is my own voice, as it sounds on any day. I read a few lines, so that a copy of it can be made."
+    assert lineread("say", "-e", "builtin", "-v", "Ethan", "-o", "me.wav", speech).returncode == 0
+    clone = ("voices", "clone", "me.wav", "--name", "narrator", "--consent", "myself", "-q")
+    async with VoiceCloud() as cloud:
+        environ = {**os.environ, "DASHSCOPE_API_KEY": cloud.key, "DASHSCOPE_HTTP_BASE_URL": cloud.base_url}
+
+        async def run(*arguments: str) -> tuple[int, str]:
+            done = await asyncio.to_thread(lineread, *arguments, env=environ)
+            return done.returncode, (done.stdout + done.stderr).decode()
+
+        cloud.script(unheard)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "lineread", *clone, env=environ)
+        try:
+            async with asyncio.timeout(30):
+                await begun.wait()
+        finally:
+            process.kill()
+            await process.wait()
+        (lost,) = cloud.voices
+        status, said = await run(*clone)
+        assert status == 2
+        remedy = re.search(r"take it: lineread (voices add .*?)\. ", said)
+        assert remedy is not None
+        assert await run(*shlex.split(remedy[1])) == (0, "narrator is in the voice book.\n")
+        assert await run(*clone) == (0, f"narrator is {lost}, for qwen3-tts-vc-2026-01-22\n")
+        assert [each["input"]["action"] for each in cloud.asked].count("create") == 1
+
+        stray = "qwen-tts-vc-narrator-voice-20261118000000009-0009"
+        cloud.voices[stray] = cloud.voices[lost] | {"voice": stray}
+        assert f"delete it: lineread voices delete {lost}." in said
+        assert await run("voices", "delete", stray) == (0, f"{stray} is deleted.\n")
+        assert [*cloud.voices] == [lost]

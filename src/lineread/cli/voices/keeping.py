@@ -17,7 +17,6 @@ from lineread.voices.casting import Casting
 if TYPE_CHECKING:
     from lineread.enrolment import Enrolled
     from lineread.voices.book import Book
-    from lineread.voices.record import OwnVoice
 
 
 def configure_delete(parser: argparse.ArgumentParser) -> None:
@@ -66,24 +65,28 @@ def configure_import(parser: argparse.ArgumentParser) -> None:
 
 def run_delete(arguments: argparse.Namespace) -> int:
     """Delete voices where they were made, and then from the book."""
-    kept = []
+    done = "no longer in the book" if arguments.forget else "deleted"
     with options.client(arguments) as client:
         book = client.casting.book
         names = [_named(book, name, forget=arguments.forget) for name in dict.fromkeys(arguments.names)]
+        kept = []
         for name in names:
             if arguments.forget:
                 book.forget(name)
             elif catalogue.custom_family(name):
                 _sync.run(client.maker().discard(name))
-            elif (left := _sync.run(client.maker().unmake(name))) is not None:
-                kept.append(left)
+            elif _sync.run(client.maker().unmake(name)) is not None:
+                kept.append(name)
+                continue
+            if not arguments.json:  # the next one may fail
+                _say([name], done, as_json=False)
     if kept:
         raise VoiceError(
-            f"{_listed(kept)} stays in the book: it belongs to another account, region or engine as well.",
+            f"{', '.join(kept)} stays in the book: it belongs to another account, region or engine as well.",
             remedy="Run this with that one's settings, or use --forget to take it out of the book only.",
         )
-    done = "no longer in the book" if arguments.forget else "deleted"
-    _say(names, done, as_json=arguments.json)
+    if arguments.json:
+        _say(names, done, as_json=True)
     return 0
 
 
@@ -95,10 +98,6 @@ def _named(book: Book, name: str, *, forget: bool) -> str:
     """
     unknown = not forget and catalogue.custom_family(name) and book.of(name) is None
     return name if unknown else book.name(name)
-
-
-def _listed(voices: list[OwnVoice]) -> str:
-    return ", ".join(voice.name for voice in voices)
 
 
 def run_remote(arguments: argparse.Namespace) -> int:
