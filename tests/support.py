@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+
+import pytest
+
+#: What speaks with the system's espeak-ng, or has it read a language.
+needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
 T = TypeVar("T")
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]

@@ -12,6 +12,7 @@ from lineread import text as texts
 from lineread.errors import OptionError, TextError, shortened
 from lineread.fields import GENERATE, REALTIME
 from lineread.speech import LiveRequest, Request, Segment, billed_characters
+from lineread.text.characters import is_silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,8 @@ def make(request: Request, engine: Engine) -> Plan:
     if isinstance(request.format, str):
         request = replace(request, format=request.format.lower())
     check(request)
+    if is_silent(request.text):  # it would be paid for
+        raise TextError("There is nothing to speak in the text.", remedy="Give some words.", code="nothing_to_speak")
     resolved = engine.resolve(request)
     return Plan(resolved, engine.limits(resolved), engine.fingerprint(resolved))
 

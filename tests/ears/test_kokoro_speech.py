@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import shutil
 import tempfile
 import unicodedata
 from importlib import resources
@@ -20,10 +19,9 @@ from faster_whisper import WhisperModel
 from ears.listening import _resampled, errors, heard_together, plain
 from lineread import Client, Request
 from loopback.hub import data_dir, tables
+from support import needs_espeak
 
 pytestmark = [pytest.mark.ears, pytest.mark.skipif(not tables()[1], reason="npm has no kokoro-js here")]
-needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
-
 ENGLISH = (
     ("The weather is lovely this morning.", "Cherry"),
     ("Please close the window before you leave.", "Ethan"),

@@ -17,9 +17,7 @@ from lineread.engines.espeak import Espeak, program, readable, voices
 from lineread.errors import ConfigError, ServiceFailed, TextError, TimedOut, VoiceError
 from lineread.speech import SAMPLE_RATE, Chunk, Request, Segment
 from sentences import SENTENCES
-from support import gather
-
-installed = pytest.mark.skipif(espeak_ng.place() is None, reason=f"espeak-ng is not installed: {espeak_ng.INSTALL}")
+from support import gather, needs_espeak
 
 
 def line(text: str, voice: str = "Cherry", language: str = "Auto", **fields: object) -> Segment:
@@ -38,7 +36,7 @@ def loudness(chunk: Chunk) -> float:
     return (sum(one * one for one in samples) / len(samples)) ** 0.5
 
 
-@installed
+@needs_espeak
 @pytest.mark.parametrize("language", voices.LANGUAGES)
 async def test_every_language_is_spoken(language: str) -> None:
     """A sentence of each becomes a second or more of sound at lineread's rate, marked as robotic, in that language."""
@@ -63,7 +61,7 @@ def test_the_languages_are_the_catalogues_and_hindi() -> None:
             assert letter == ("m" if voice.gender == "male" and voice.age != "child" else "f")
 
 
-@installed
+@needs_espeak
 async def test_rate_pitch_and_take_are_heard() -> None:
     """Twice the rate takes about half the time; pitch and another take change the sound, and nothing else does."""
     text = SENTENCES["German"][0]
@@ -74,7 +72,7 @@ async def test_rate_pitch_and_take_are_heard() -> None:
     assert voices.stand_in(line(text).request).options(line(text, pitch=2.0).request, text)[5] == "99"
 
 
-@installed
+@needs_espeak
 @pytest.mark.parametrize(
     ("text", "language"),
     [("...", "German"), ("今日は良い天気です。", "Japanese"), ("你好，世界", "German"), ("Привет, мир", "Korean"),
@@ -87,7 +85,7 @@ def test_what_it_would_spell_is_refused(text: str, language: str) -> None:
     assert caught.value.remedy
 
 
-@installed
+@needs_espeak
 async def test_its_voices_are_about_as_loud_as_each_other() -> None:
     """Whoever stands in, a line has the loudness of the other engines' within 3 dB."""
     levels = [
@@ -96,7 +94,7 @@ async def test_its_voices_are_about_as_loud_as_each_other() -> None:
     assert all(1700 < level < 3400 for level in levels), levels
 
 
-@installed
+@needs_espeak
 def test_voices_of_ones_own_are_others_matter() -> None:
     """Custom ids and unknown names are refused."""
     for voice in ("qwen-tts-vd-me-20260101-abc", "Chery", "af_heart"):
@@ -188,7 +186,7 @@ async def test_a_program_that_hangs_has_an_end(stand_in_program: Path, monkeypat
     assert not is_there(process)
 
 
-@installed
+@needs_espeak
 async def test_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing from the start it is refused, with the command that installs it; in the middle the call fails."""
     segment = line("Guten Morgen, wie geht es?")
@@ -200,7 +198,7 @@ async def test_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
     assert espeak_ng.version() == "none"
 
 
-@installed
+@needs_espeak
 async def test_the_program_gets_no_keys_and_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It sounds the same in a fresh home, and writes nothing there."""
     first = (await said(line("Guten Morgen, wie geht es?"))).pcm

@@ -21,7 +21,7 @@ from lineread.errors import ConfigError, ModelError, OptionError, ServiceFailed,
 from lineread.plan import make
 from lineread.speech import Segment
 from loopback.hub import Hub, data_dir, hold, tables, weights
-from support import gather, lineread, python
+from support import gather, lineread, needs_espeak, python
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 NOWHERE = "http://127.0.0.1:9"
@@ -104,13 +104,13 @@ def test_what_it_cannot_do_is_refused_at_once(fields: dict[str, str], kind: type
     [
         ("你好，世界", "Cherry", "Chinese"),
         ("こんにちは", "Ethan", "Japanese"),
-        ("नमस्ते", "cherry", "Hindi"),
+        pytest.param("नमस्ते", "cherry", "Hindi", marks=needs_espeak),
         (TEXT, "ZF_XiaoBei", "English"),
         ("42", "jf_alpha", "Japanese"),
         ("Hello.", "Cherry", "English"),
         ("Wait a minute", "Ethan", "English"),
-        ("Hola.", "Ethan", "Spanish"),
-        ("¿Dónde está la biblioteca, por favor?", "Cherry", "Spanish"),
+        pytest.param("Hola.", "Ethan", "Spanish", marks=needs_espeak),
+        pytest.param("¿Dónde está la biblioteca, por favor?", "Cherry", "Spanish", marks=needs_espeak),
     ],
 )
 def test_a_request_is_filled_in(text: str, voice: str, language: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 import pytest
@@ -13,8 +12,7 @@ from lineread.engines.kokoro.phonemes import espeak, figures
 from lineread.engines.kokoro.phonemes.mandarin import phonemes as syllable
 from lineread.engines.kokoro.phonemes.mixed import Phonemizer, Reading
 from lineread.errors import TextError
-
-needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+from support import needs_espeak
 
 CHINESE = (
     "他用GPT-4写了一份报告。", "请打开 iPhone 15 Pro 的设置，关闭Wi-Fi。", "她说：“Hello world, this is it.”然后走了。",

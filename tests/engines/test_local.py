@@ -27,9 +27,8 @@ from lineread.errors import ConfigError, OptionError, ServiceFailed, TextError, 
 from lineread.speech import LiveRequest, Request, Segment
 from lineread.text.arriving import Arriving
 from sentences import MIXED_CHINESE, SENTENCES
-from support import gather
+from support import gather, needs_espeak
 
-installed = pytest.mark.skipif(espeak_ng.place() is None, reason=f"espeak-ng is not installed: {espeak_ng.INSTALL}")
 MIXED = "你好，世界。Hello there, my friend. 我们用 Python 写代码。"
 ALL = frozenset(SENTENCES)
 LATIN = ("German", "Italian", "Portuguese", "Spanish", "French")
@@ -117,7 +116,7 @@ def test_english_has_the_lines_of_the_built_in_voice() -> None:
         assert client.generate(Request("Hello there.", "Ethan")).cached
 
 
-@installed
+@needs_espeak
 def test_a_language_alone_has_the_lines_of_its_engine() -> None:
     """So it is with German, the engine espeak, and a language that is named."""
     request = Request("Guten Morgen, wie geht es Ihnen?", "Cherry")
@@ -128,7 +127,7 @@ def test_a_language_alone_has_the_lines_of_its_engine() -> None:
         assert ours.fingerprint(resolved) == theirs.fingerprint(resolved)
 
 
-@installed
+@needs_espeak
 def test_each_sentence_has_its_voice() -> None:
     """Chinese and English by turns: each segment tells who spoke; said again, all of it comes from the cache."""
     with Client() as client:
@@ -142,7 +141,7 @@ def test_each_sentence_has_its_voice() -> None:
         assert client.generate(Request(MIXED, "Ethan")).cached
 
 
-@installed
+@needs_espeak
 async def test_it_resolves_to_the_same() -> None:
     """A resolved text in several languages resolves to itself, in another engine object too, with the same mark."""
     one, other = make(), make()
@@ -251,7 +250,7 @@ def test_what_else_is_refused() -> None:
             make().resolve(request)
 
 
-@installed
+@needs_espeak
 async def test_a_program_that_goes_away_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was promised a voice that is gone hears of it as a failed call, and English is still spoken."""
     ours = make()
@@ -276,7 +275,7 @@ def test_ten_thousand_sentences() -> None:
     assert time.process_time() - begun < 20
 
 
-@installed
+@needs_espeak
 async def test_a_live_session_changes_its_voice() -> None:
     """Text that arrives in two languages is spoken by two voices; a language that is named is the only one."""
     async with Client(cache=False).live(LiveRequest("Cherry")) as session:
@@ -291,7 +290,7 @@ async def test_a_live_session_changes_its_voice() -> None:
     assert [chunk.facts.engine for chunk in chunks if chunk.facts] == ["espeak"]
 
 
-@installed
+@needs_espeak
 def test_a_robotic_voice_is_told_once() -> None:
     """Who did not choose espeak-ng hears that it speaks and what is better, once; who did choose it hears nothing."""
     lines: list[str] = []

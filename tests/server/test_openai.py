@@ -375,7 +375,6 @@ async def test_curl(tmp_path: Path) -> None:
     assert length((tmp_path / "line.flac").read_bytes(), "flac")[0] == pytest.approx(SECONDS)
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg here")
 async def test_a_player_takes_a_streamed_wav(tmp_path: Path) -> None:
     """FFmpeg decodes the stream to its last sample and finds nothing to complain about."""
     async with gateway(tmp_path, Fake(otherwise=PIECES)) as server:
@@ -383,10 +382,13 @@ async def test_a_player_takes_a_streamed_wav(tmp_path: Path) -> None:
             server.url + SPEECH, json={"input": TEXT, "voice": "alloy", "response_format": "wav"}
         )
         sent = await answer.read()
-    player = await asyncio.create_subprocess_exec(
-        "ffmpeg", "-v", "error", "-i", "-", "-f", "s16le", "-", stdin=-1, stdout=-1, stderr=-1
-    )
-    played, complaints = await player.communicate(sent)
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as complaints, av.open(io.BytesIO(sent)) as file:
+            played = b"".join(frame.to_ndarray().tobytes() for frame in file.decode(audio=0))
+    finally:
+        av.logging.set_level(before)
     assert played == sent[44:]
-    assert complaints == b""
+    assert complaints == []
     assert np.frombuffer(played, "<i2").any()

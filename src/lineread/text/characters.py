@@ -6,6 +6,7 @@ Owns scripts, white space, and what is voiced. Knows no punctuation; see ``marks
 from __future__ import annotations
 
 import re
+from typing import Final
 
 _SPACES = re.compile(r"\s*+")
 #: A letter or a digit: something to be heard.
@@ -14,6 +15,18 @@ VOICED = re.compile(r"[^\W_]")
 DENSE = (
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3001-\u312f\u3190-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff]"
 )
+
+#: Punctuation that has a name, by which a voice may read it.
+_NAMED: Final = frozenset("#%&*/@\\§¶†‡‰′″")
+
+
+def is_silent(text: str) -> bool:
+    """Whether a text is all white space and punctuation, of which no voice makes a sound."""
+    if VOICED.search(text):
+        return False
+    import unicodedata  # noqa: PLC0415 - a text with a letter needs none of it
+
+    return not any(unicodedata.category(one)[0] not in "ZCP" or one in _NAMED for one in text)
 
 
 def is_emoji(character: str) -> bool:
