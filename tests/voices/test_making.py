@@ -331,7 +331,7 @@ async def test_taking_in_what_was_made_elsewhere(place: Workplace) -> None:
     await place.design()
     (voice,) = place.service.voices
     place.book.drop("guide", frozenset([voice]))
-    own = await place.maker.adopt(voice, "old_guide")
+    own, _ = await place.maker.adopt(voice, "old_guide")
     machine = Maker(Service(engine="builtin", place="machine", account=""), place.book)
     assert (await machine.extend("old_guide", Wanted())).preview  # it has no preview of its own yet
     assert own.prompt == PROMPT

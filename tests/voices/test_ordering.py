@@ -227,7 +227,7 @@ async def test_a_further_model_of_a_clone_that_was_cut_off_is_taken(place: Workp
     """It joins the voice that is there, and what is said of consent now stands beside what was said before."""
     first = await clone(place)
     lost = await killed(place, lambda: place.maker.extend("narrator", Wanted(http=False, realtime=True)))
-    own = await place.maker.adopt(lost, "narrator", "Ana Silva again")
+    own, _ = await place.maker.adopt(lost, "narrator", "Ana Silva again")
     assert [each.voice for each in own.ids] == [first.id.voice, lost]
     assert own.consent == f"{CONSENT}\nAna Silva again"
     assert (await place.maker.extend("narrator", Wanted(http=False, realtime=True))).paid == 0
@@ -245,6 +245,19 @@ async def test_a_clone_that_was_to_replace_another_voice_is_taken(place: Workpla
     await place.maker.adopt(lost, "narrator", replacing=True)
     assert list(place.service.voices) == [lost]
     assert (await clone(place)).paid == 0
+
+
+async def test_what_was_replaced_is_taken_back(place: Workplace) -> None:
+    """Before it is deleted; under its own name, for under another one it would be deleted all the same."""
+    first = await place.design()
+    place.service.fails = [None, ServiceFailed("Broken.")]
+    await place.design(prompt="Somebody else.", replace=True)
+    with pytest.raises(OptionError, match="guide has replaced that voice") as refused:
+        await place.maker.adopt(first.id.voice, "other")
+    assert f"lineread voices add {first.id.voice} --name guide --replace." in refused.value.remedy
+    own, notes = await place.maker.adopt(first.id.voice, "guide", replacing=True)
+    assert ([each.voice for each in own.ids], own.replaced, notes) == ([first.id.voice], (), ())
+    assert list(place.service.voices) == [first.id.voice]
 
 
 async def test_a_clone_that_was_cut_off_is_not_wanted(place: Workplace) -> None:
@@ -267,7 +280,7 @@ async def test_voices_that_nobody_ordered_here_join_by_what_they_are_made_of(pla
     live, again = [
         (await place.service.design(Design("guide", PROMPT, "This way.", model))).voice for model in (REALTIME, HTTP)
     ]
-    own = await place.maker.adopt(live, "guide")
+    own, _ = await place.maker.adopt(live, "guide")
     assert [each.target_model for each in own.ids] == [HTTP, REALTIME]
     with pytest.raises(OptionError, match="There is a voice called guide already"):
         await place.maker.adopt(again, "guide")

@@ -117,7 +117,9 @@ class Maker:
         await _sync.on_event_loop()
         return [each for kind in KINDS async for each in self._enroller.every(kind)]
 
-    async def adopt(self, voice: str, name: str, consent: str | None = None, *, replacing: bool = False) -> OwnVoice:
+    async def adopt(
+        self, voice: str, name: str, consent: str | None = None, *, replacing: bool = False
+    ) -> tuple[OwnVoice, tuple[str, ...]]:
         """Give a voice that was made elsewhere, or for an earlier run that did not hear of it, a name in the book.
 
         Args:
@@ -125,6 +127,9 @@ class Maker:
             name: What it shall be called. A voice of that name that is made of the same gets one more id.
             consent: Of a clone, what says that the speaker agrees to it; what was ordered here had it already.
             replacing: It takes the place of another voice of that name.
+
+        Returns:
+            The voice, and what there is to say of it.
 
         Raises:
             RequestError: There is no such voice, or the name is taken, or no consent given.
@@ -138,9 +143,7 @@ class Maker:
         note = "" if kind == "design" or consent is None else check_consent(consent)
         await _sync.on_event_loop()
         async with self._alone(name):
-            owner = self._book.of(voice)
-            if owner is not None and owner.name.casefold() != name.casefold():
-                raise OptionError(f"That voice is called {owner.name} already.", remedy="Speak with it by that name.")
+            self._check_owner(voice, name)
             found = await self._enroller.find(kind, voice)
             ordered = self._ordering.ordered(name, found)
             files: Mapping[str, bytes] = {}
@@ -154,7 +157,23 @@ class Maker:
             own = self._kept(own, self._enroller, found, files)
             if ordered is not None:
                 self._ordering.close(own, found.target_model)
-            return (await self._cleared(own))[0]
+            return await self._cleared(own)
+
+    def _check_owner(self, voice: str, name: str) -> None:
+        """Refuse an id that stands in the book under another name: who deletes one would delete both.
+
+        Raises:
+            OptionError: It does.
+        """
+        for own in self._book.voices():
+            if own.name.casefold() == name.casefold() or all(each.voice != voice for each in own.owed):
+                continue
+            if any(each.voice == voice for each in own.ids):
+                raise OptionError(f"That voice is called {own.name} already.", remedy="Speak with it by that name.")
+            raise OptionError(
+                f"{own.name} has replaced that voice, which goes the next time that {own.name} is made or deleted.",
+                remedy=f"Take it back: lineread voices add {voice} --name {own.name} --replace.",
+            )
 
     def _joined(self, asked: OwnVoice, found: Enrolled, *, replacing: bool) -> OwnVoice:
         """What the book shall say of a voice that is taken in, with the ids that it has there already.
@@ -173,7 +192,7 @@ class Maker:
         if own is None and not replacing:
             raise _taken(known, "Choose another name, or replace it: --replace.")
         if own is None:
-            return replace(asked, replaced=known.owed)
+            return replace(asked, replaced=tuple(each for each in known.owed if each.voice != found.voice))
         if own != known:
             self._book.keep(own)
         return own

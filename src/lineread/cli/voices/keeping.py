@@ -119,9 +119,11 @@ def run_remote(arguments: argparse.Namespace) -> int:
 def run_add(arguments: argparse.Namespace) -> int:
     """Take a voice that was made elsewhere into the book."""
     with options.client(arguments) as client:
-        voice = _sync.run(
+        voice, notes = _sync.run(
             client.maker().adopt(arguments.id, arguments.name, options.consent(arguments), replacing=arguments.replace)
         )
+    for note in notes:
+        print(f"lineread: {note}", file=sys.stderr)
     _say([voice.name], "in the voice book", as_json=arguments.json)
     return 0
 
