@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 from lineread import sinks
 from lineread.audio.codec import suffix_format
 from lineread.errors import NoAudio
-from lineread.speech import Spoken, Word
+from lineread.speech import Facts, Spoken, Word
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
     from lineread._sync import Iteration
-    from lineread.speech import Chunk, Facts, Request
+    from lineread.speech import Chunk, Request
 
 
 class Job(Protocol):
@@ -115,6 +115,21 @@ class Tally(_Sums):
     def facts(self) -> list[Facts]:
         """What the engine said of each complete segment."""
         return [segment.facts for segment in self.spoken]
+
+    def stored(self) -> Tally:
+        """What the same sound adds up to when it comes from a store, for nothing; in constant memory altogether."""
+        again = Tally()
+        again.samples, again.sample_rate = self.samples, self.sample_rate
+        facts = Facts(
+            self.engine,
+            model=self.model,
+            stand_in=self.stand_in,
+            cached=True,
+            fallback_reason=self.fallback_reason,
+        )
+        if self.spoken:
+            again.spoken = [Spoken((0, self.spoken[-1].span[1]), 0.0, self.duration, facts)]
+        return again
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -73,7 +74,7 @@ async def test_voices_are_made_as_at_home(tmp_path: Path) -> None:
         assert isinstance(designed, Design)
         assert (cloned.language, designed.language) == ("Chinese", "Chinese")
         assert "你好" in designed.preview_text
-        assert engine.heard == [me["voice"]]
+        assert engine.heard == [me["voice_id"]]
         assert [base64.b64decode(sound.data) for sound in guide["sounds"]] == [PREVIEW]
         assert await alice.sound(guide) == (1.0, PREVIEW)
 
@@ -99,8 +100,43 @@ async def test_a_voice_whose_first_words_fail_is_told(tmp_path: Path) -> None:
         keyed(server.url, keys["alice"]) as alice,
     ):
         said, _ = await alice.refused("clone_voice", **wish)
-        (made,) = engine.memory.voices
-        assert f"The voice {made} is made" in said
+        assert "The voice me is made" in said
+        assert len(engine.memory.voices) == 1
+
+
+async def test_a_key_calls_its_voices_by_their_names(tmp_path: Path) -> None:
+    """The same is made once, however often and at however many times at once it is asked for; another one of that name
+    is refused; nobody else knows the name. A voice that is deleted can be made again.
+    """
+    path, keys = key_file(tmp_path)
+    engine = Making()
+    design = {"voice_prompt": "A dry man.", "voice_name": "Guide", "text": "This way."}
+    clone = {"voice_sample": RECORDING, "voice_name": "me", "consent": "Me."}
+    async with (
+        live(tmp_path, client=client(tmp_path, engine), mcp=True, key_file=str(path)) as server,
+        keyed(server.url, keys["alice"]) as alice,
+        keyed(server.url, keys["bob"]) as bob,
+    ):
+        guides = await asyncio.gather(*(alice.call("design_voice", **design) for _ in range(3)))
+        me = await alice.call("clone_voice", **clone)
+        assert await alice.call("clone_voice", **clone | {"voice_name": "ME"})
+        assert len({each["voice_id"] for each in guides}) == 1
+        assert len(engine.memory.orders) == 2
+        for tool, wish in (
+            ("design_voice", design | {"voice_prompt": "Another."}),
+            ("design_voice", design | {"voice_name": "me"}),
+        ):
+            said, _ = await alice.refused(tool, **wish)
+            assert "already, made of something else" in said
+        listed = (await alice.call("list_voices", own=True))["voices"]
+        assert {each["voice"] for each in listed} == {"Guide", "me"}
+        await alice.call("speak", text="Hello.", voice="guide")
+        assert engine.heard[-1] == guides[0]["voice_id"]
+        said, _ = await bob.refused("speak", text="Hello.", voice="guide")
+        assert "There is no voice" in said
+        assert (await bob.call("design_voice", **design))["voice_id"] != guides[0]["voice_id"]
+        server.desk.owners.forget("alice", "clone", me["voice_id"])
+        assert (await alice.call("clone_voice", **clone))["voice_id"] != me["voice_id"]
 
 
 async def test_each_speech_of_a_call_counts(tmp_path: Path) -> None:

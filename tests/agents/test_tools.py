@@ -42,6 +42,8 @@ async def _day(caller: Agent) -> None:
     assert (first["engine"], first["yuan"], first["cached"]) == ("builtin", 0.0, False)
     again = await caller.call("speak", text=TEXT, voice="Ethan")
     assert again["cached"]
+    who = ("engine", "model", "stand_in", "voice", "seconds")
+    assert [again[fact] for fact in who] == [first[fact] for fact in who]
     assert (await caller.call("quote", text=TEXT, voice="Ethan"))["stored"] == quote["characters"]
 
     old = (await caller.call("list_voices", gender="male", age="old"))["voices"]

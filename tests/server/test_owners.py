@@ -37,7 +37,7 @@ while True:
         place = owners.take(owner)
     except TurnedAway:
         break
-    owners.keep(place, Enrolled(f"qwen-tts-vc-{mark}-{made}", "clone", "m"))
+    owners.keep(place, Enrolled(f"qwen-tts-vc-{mark}-{made}", "clone", "m"), {})
     made += 1
 print(made)
 """
@@ -52,7 +52,7 @@ owners = Owners(sys.argv[1], each=10**6, total=10**6)
 for number in range(10**6):
     prompt = f"{number} " * 100_000
     voice = Enrolled(f"qwen-tts-vd-{number % 3}", "design", "m", prompt=prompt, preview_text=str(number))
-    owners.keep(owners.take("alice"), voice)
+    owners.keep(owners.take("alice"), voice, {})
     print(number, flush=True)
 """
 
@@ -62,7 +62,7 @@ def voice(name: str = "qwen-tts-vc-a", kind: Kind = "clone", created: str = "202
 
 
 def keep(owners: Owners, owner: str, made: Enrolled) -> None:
-    owners.keep(owners.take(owner), made)
+    owners.keep(owners.take(owner), made, {})
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_places_count_and_lapse(owners: Owners) -> None:
     os.utime(places[0].path, (0, 0))
     owners.take("alice")
     assert not os.path.exists(places[0].path)
-    owners.keep(places[0], voice())  # it was slow, but it was made
+    owners.keep(places[0], voice(), {})  # it was slow, but it was made
     assert owners.has("alice", "qwen-tts-vc-a")
 
 

@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 _LEDGER: Final = os.path.join("server", "characters")
 #: Below the data directory: which voices are whose.
 _OWNERS: Final = os.path.join("server", "voices")
-#: Finished files whose length in seconds is remembered; that of others is read from the file.
-_LENGTHS: Final = 4096
+#: Finished files of which is remembered who spoke, and how long; of others only the file tells, and only how long.
+_STORED: Final = 4096
 #: Seconds that a request may wait for its turn within the account's limit. Clients give up after minutes.
 _PATIENCE: Final = 10.0
 
@@ -192,7 +192,7 @@ class Desk:
         self.sessions = Seats(options.max_sessions)
         self.pace = Pace()
         self.ledger = Ledger(os.path.join(client.settings.state_dir, _LEDGER))
-        self._lengths: dict[str, float] = {}
+        self._stored: dict[str, Tally] = {}
         self._unheard: dict[Quota, list[Visit]] = {}
 
     @property
@@ -243,8 +243,9 @@ class Desk:
             visit = order.visit
             visit.heard()
             visit.cached = True
-            visit.engine = order.job.studio.engine.name
-            visit.seconds = await self._length(name, sample_rate)
+            order.tally = self._stored.get(name) or order.tally
+            visit.engine = order.tally.engine or order.job.studio.engine.name
+            visit.seconds = order.tally.duration or await self._length(name, sample_rate)
             return name
         async with Writing(self.shelf, order.job.request.format, sample_rate) as file:
             async with aclosing(order.chunks()) as chunks:
@@ -257,7 +258,7 @@ class Desk:
     async def keep(self, order: Order, file: Writing, sample_rate: int | None) -> str:
         """Put a file with all of the order's sound on the shelf."""
         name = await file.keep(_asked_for(order, self._file_name(order, sample_rate)))
-        self._remember(name, order.tally.duration)
+        self._remember(name, order.tally)
         return name
 
     @asynccontextmanager
@@ -426,17 +427,13 @@ class Desk:
         return self.shelf.name(job.plan.key, job.request.format, sample_rate)
 
     async def _length(self, name: str, sample_rate: int | None) -> float:
-        """Seconds of sound in a file on the shelf."""
-        seconds = self._lengths.get(name)
-        if seconds is None:
-            seconds = await asyncio.to_thread(_seconds, self.shelf.path(name), sample_rate or SAMPLE_RATE)
-            self._remember(name, seconds)
-        return seconds
+        """Seconds of sound in a file on the shelf, of which nothing is known: it is there from before."""
+        return await asyncio.to_thread(_seconds, self.shelf.path(name), sample_rate or SAMPLE_RATE)
 
-    def _remember(self, name: str, seconds: float) -> None:
-        if len(self._lengths) >= _LENGTHS:
-            del self._lengths[next(iter(self._lengths))]
-        self._lengths[name] = seconds
+    def _remember(self, name: str, tally: Tally) -> None:
+        if len(self._stored) >= _STORED:
+            del self._stored[next(iter(self._stored))]
+        self._stored[name] = tally.stored()
 
 
 def _check_together(voice: str, model: str) -> None:

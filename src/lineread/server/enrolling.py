@@ -11,14 +11,16 @@ for, and in the list. A description's preview is spoken for nothing else; it cou
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from lineread import catalogue
 from lineread.enrolment import FAMILIES, KINDS, Clone, Enrolled
-from lineread.errors import LinereadError, ModelError, OutputError, TextError, VoiceError, shortened
+from lineread.errors import LinereadError, ModelError, OptionError, OutputError, TextError, VoiceError, shortened
 from lineread.server.access.limits import Seats
 from lineread.server.fetching import Fetcher, not_fetched
 from lineread.speech import billed_characters
@@ -26,14 +28,16 @@ from lineread.wire.customization import LONGEST_SAMPLE, kind_of
 from lineread.wire.customization_server import MEDIA_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator, Mapping
 
     from lineread.engines.enroller import Enroller
     from lineread.enrolment import Design, Kind, Page
     from lineread.server.access.keys import Key
-    from lineread.server.access.owners import Place
+    from lineread.server.access.owners import Named, Place
     from lineread.server.desk import Desk
     from lineread.server.sight.visit import Visit
+
+T = TypeVar("T")
 
 #: Seconds that voices which nobody waits for any more get to be finished when the server stops.
 _LAST: Final = 5.0
@@ -55,22 +59,46 @@ class Enrolling:
         self._desk = desk
         self._fetcher = fetcher or Fetcher(most=LONGEST_SAMPLE, seconds=options.fetch_timeout)
         self._seats = Seats(options.max_making)
-        self._making: set[asyncio.Task[Enrolled]] = set()
+        self._making: set[asyncio.Task[Any]] = set()
+        self._names: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    async def make(self, visit: Visit, order: Clone | Design, *, url: str | None = None, consent: str = "") -> Enrolled:
+    async def make(self, visit: Visit, order: Clone | Design, *, url: str | None = None) -> Enrolled:
         """Have a voice made.
 
         Args:
             visit: The record of the HTTP request; it says whose key was shown.
             order: What it is made of.
             url: Where the recording is, if the order has none.
-            consent: What says that the speaker agrees to a clone, where the protocol has room for it; kept with the
-                voice.
 
         Raises:
             LinereadError: It cannot be done as asked, or not now.
         """
-        task = asyncio.create_task(self._make(visit, order, url, consent))
+        return await self._to_its_end(self._make(visit, order, url))
+
+    async def make_named(self, visit: Visit, key: Key, order: Clone | Design, consent: str) -> tuple[Enrolled, bool]:
+        """Have a voice made that its key may call by the order's name; one that was made of the same is there already.
+
+        Args:
+            visit: The record of the HTTP request.
+            key: Whose voice it is.
+            order: What it is made of.
+            consent: What says that the speaker agrees to a clone; kept with the voice.
+
+        Returns:
+            The voice, and whether it was made now.
+
+        Raises:
+            LinereadError: It cannot be done as asked, or not now, or the name is taken.
+        """
+        return await self._to_its_end(self._make_named(visit, key, order, consent))
+
+    async def named(self, key: Key) -> dict[str, Named]:
+        """The voices that a key may call by names, by these in lower case."""
+        return await asyncio.to_thread(self._desk.owners.named, key.name)
+
+    async def _to_its_end(self, making: Coroutine[Any, Any, T]) -> T:
+        """What is made, which nobody cancels: it is paid for."""
+        task = asyncio.create_task(making)
         self._making.add(task)
         task.add_done_callback(self._making.discard)
         try:
@@ -153,7 +181,24 @@ class Enrolling:
         finally:
             await self._fetcher.aclose()
 
-    async def _make(self, visit: Visit, order: Clone | Design, url: str | None, consent: str) -> Enrolled:
+    async def _make_named(self, visit: Visit, key: Key, order: Clone | Design, consent: str) -> tuple[Enrolled, bool]:
+        name, content = order.name.casefold(), _content(order)
+        async with self._names.setdefault((key.name, name), asyncio.Lock()):  # the same twice at once is paid for once
+            known = (await self.named(key)).get(name)
+            if known is None:
+                notes = {"name": order.name, "content": content} | ({"consent": consent} if consent else {})
+                return await self._make(visit, order, None, notes), True
+        if known.content != content:
+            raise OptionError(
+                f"There is a voice called {known.name} already, made of something else.",
+                remedy="Choose another name.",
+                code="voice_name_taken",
+            )
+        return replace(known.made, request_id=""), False
+
+    async def _make(
+        self, visit: Visit, order: Clone | Design, url: str | None, notes: Mapping[str, str] | None = None
+    ) -> Enrolled:
         desk = self._desk
         key = desk.admit(visit)
         with self.seat(visit, key):
@@ -168,15 +213,15 @@ class Enrolling:
             try:
                 with self._counted(key, order):
                     made = await _made(enroller, await self._complete(order, url), strict=desk.options.strict)
-                    return await self._kept(enroller, place, made, consent)
+                    return await self._kept(enroller, place, made, notes or {})
             finally:
                 await asyncio.to_thread(desk.owners.give_back, place)
 
-    async def _kept(self, enroller: Enroller, place: Place, made: Enrolled, consent: str) -> Enrolled:
+    async def _kept(self, enroller: Enroller, place: Place, made: Enrolled, notes: Mapping[str, str]) -> Enrolled:
         """The voice, once it is written down whose it is. One that cannot be written down is nobody's, and goes."""
         made = replace(made, created=made.created or datetime.now(UTC).isoformat(timespec="seconds"))
         try:
-            await asyncio.to_thread(self._desk.owners.keep, place, made, consent)
+            await asyncio.to_thread(self._desk.owners.keep, place, made, notes)
         except OutputError:
             with suppress(LinereadError):
                 await enroller.delete(made.kind, made.voice)
@@ -313,7 +358,13 @@ def _not_there(voice: str) -> VoiceError:
     return VoiceError(f"There is no voice {shortened(voice)!r}.", remedy=remedy, code=_NOT_THERE)
 
 
-def _unheard(task: asyncio.Task[Enrolled]) -> None:
+def _content(order: Clone | Design) -> str:
+    """What a voice is made of, as a hash."""
+    made_of = order.audio if isinstance(order, Clone) else order.prompt.encode()
+    return hashlib.sha256(kind_of(order).encode() + made_of).hexdigest()
+
+
+def _unheard(task: asyncio.Task[Any]) -> None:
     """What became of a voice whose client is gone; a bug is reported, all else is nobody's concern."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, LinereadError):

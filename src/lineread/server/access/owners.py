@@ -32,7 +32,7 @@ if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lineread.enrolment import Kind
 
@@ -65,6 +65,21 @@ class Place:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A voice that its owner may call by a name.
+
+    Attributes:
+        made: The voice.
+        name: The name.
+        content: What it was made of, as a hash.
+    """
+
+    made: Enrolled
+    name: str
+    content: str
+
+
 class Owners:
     """The voices of all keys.
 
@@ -91,8 +106,20 @@ class Owners:
         """Some of a key's voices that were made that way, the newest first."""
         paths = _newest_first(self._shelf(owner, kind))
         chosen = paths[index * size : (index + 1) * size]
-        voices = tuple(found for found in map(_read, chosen) if found is not None)
+        voices = tuple(found for found in map(_enrolled, map(_facts, chosen)) if found is not None)
         return Page(voices, index=index, size=size, total=len(paths))
+
+    def named(self, owner: str) -> dict[str, Named]:
+        """A key's voices that have names, by these in lower case."""
+        found: dict[str, Named] = {}
+        for kind in KINDS:
+            for path in _newest_first(self._shelf(owner, kind)):
+                facts = _facts(path)
+                made = _enrolled(facts)
+                name, content = facts.get("name"), facts.get("content")
+                if made is not None and isinstance(name, str) and isinstance(content, str):
+                    found.setdefault(name.casefold(), Named(made, name, content))
+        return found
 
     def forget(self, owner: str, kind: Kind, voice: str) -> None:
         """The voice is no more.
@@ -125,13 +152,14 @@ class Owners:
         except OSError as error:
             raise _failed() from error
 
-    def keep(self, place: Place, made: Enrolled, consent: str = "") -> None:
+    def keep(self, place: Place, made: Enrolled, notes: Mapping[str, str]) -> None:
         """The voice was made: its place becomes its file, and from now on it is the owner's.
 
         Args:
             place: Its place.
             made: The voice.
-            consent: What says that the speaker of a clone agrees to it, where the owner said so.
+            notes: What else there is to say of it: ``consent``, what says that the speaker of a clone agrees to it;
+                ``name`` and ``content``, see :class:`Named`.
 
         Raises:
             OutputError: It cannot be written down.
@@ -141,7 +169,7 @@ class Owners:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
             with open(place.path, "w", encoding="utf-8") as file:  # made anew if it lapsed meanwhile
                 facts = {name: getattr(made, name) for name in _FIELDS}
-                json.dump({**facts, "consent": consent} if consent else facts, file)
+                json.dump({**notes, **facts}, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(place.path, path)
@@ -175,13 +203,21 @@ class Owners:
         return os.path.join(self._shelf(owner, kind), name + _SUFFIX)
 
 
-def _read(path: str) -> Enrolled | None:
-    """The voice in a file; None where there is none. What a newer release wrote besides is passed over."""
+def _facts(path: str) -> dict[str, Any]:
+    """What is in a file; nothing where there is none."""
     try:
         with open(path, encoding="utf-8") as file:
-            facts: dict[str, Any] = json.load(file)
+            facts = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _enrolled(facts: Mapping[str, Any]) -> Enrolled | None:
+    """The voice in a file; None where there is none. What a newer release wrote besides is passed over."""
+    try:
         found = Enrolled(**{name: value for name, value in facts.items() if name in _FIELDS})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except TypeError:
         return None
     return found if found.kind in KINDS else None
 

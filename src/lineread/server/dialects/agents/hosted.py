@@ -21,6 +21,7 @@ from lineread.server.sound import files
 from lineread.server.sound.writing import Writing
 from lineread.speech import Facts, Request
 from lineread.voices import new, sample, wishes
+from lineread.voices.record import check_name
 from lineread.wire import advice
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lineread.errors import LinereadError
     from lineread.mcp.workshop import Heard
     from lineread.quote import Quote
+    from lineread.server.access.keys import Key
     from lineread.server.desk import Desk
     from lineread.server.enrolling import Enrolling
 
@@ -75,7 +77,7 @@ class Hosted(Workshop):
 
     async def quote(self, request: Request) -> Quote:
         """As any workshop, for what the key may ask for."""
-        desk, request = self._desk, self._named(request)
+        desk, request = self._desk, await self._named(request)
         key = desk.key(self._visit)
         desk.check_voice(key, request.voice, request.model or "")
         # Names of the voice book are its user's own: who shows a key is somebody else.
@@ -86,16 +88,20 @@ class Hosted(Workshop):
         """As any workshop; the sound is kept on the shelf for a day."""
         desk = self._desk
         with self._visit.part() as part:
-            async with desk.order(part, self._named(request)) as order:
+            async with desk.order(part, await self._named(request)) as order:
                 name = await desk.file(order, None, heard)
                 return Take.of(order.job, order.tally, self._places(name), desk.shelf.path(name), seconds=part.seconds)
 
     async def own_voices(self) -> list[dict[str, Any]]:
         """The voices that the key may have speak, and those of the user's book where there are no keys."""
         usable = await self._enrolling.usable(self._visit)
+        key = self._desk.key(self._visit)
+        names = (
+            {} if key is None else {each.made.voice: each.name for each in (await self._enrolling.named(key)).values()}
+        )
         return [
             {
-                "voice": name,
+                "voice": names.get(name, name),
                 "kind": made.kind,
                 "description": made.prompt or None,
                 "models": [made.target_model] if made.target_model else [],
@@ -108,7 +114,9 @@ class Hosted(Workshop):
         recording = _recording(wish["voice_sample"]) if kind == "clone" else b""
         key = self._desk.key(self._visit)
         new.check_words(self._desk.client.engine(), kind, wish["text"], {"language_type": wish["language_type"]})
-        birth, said = await (self._mine(kind, wish, recording) if key is None else self._theirs(kind, wish, recording))
+        birth, said = await (
+            self._mine(kind, wish, recording) if key is None else self._theirs(key, kind, wish, recording)
+        )
         text = wish["text"] or said.text
         if not text:
             return birth
@@ -125,14 +133,15 @@ class Hosted(Workshop):
         birth = Birth(making.facts(made), (*made.id.reasons, *made.notes), (self.price(kind) or 0.0) * made.paid, None)
         return birth, _Said(made.voice.preview_text, made.preview)
 
-    async def _theirs(self, kind: Kind, wish: dict[str, Any], recording: bytes) -> tuple[Birth, _Said]:
+    async def _theirs(self, key: Key, kind: Kind, wish: dict[str, Any], recording: bytes) -> tuple[Birth, _Said]:
         """A voice for the key that was shown."""
         consent = wishes.check_consent(wish["consent"]) if kind == "clone" else ""
         order = self._order(kind, wish, recording)
-        made = await self._enrolling.make(self._visit, order, consent=consent)
+        made, is_new = await self._enrolling.make_named(self._visit, key, order, consent)
+        price = (self.price(kind) or 0.0) * is_new
         wav = made.preview.audio if made.preview is not None else b""
         text = made.preview_text or (order.preview_text if isinstance(order, Design) else "")
-        return Birth(_facts(made), made.reasons, self.price(kind) or 0.0, None), _Said(text, wav)
+        return Birth(_facts(order.name, made), made.reasons, price, None), _Said(text, wav)
 
     async def _shelved(self, request: Request, preview: bytes) -> Take:
         """The first words of a designed voice: its preview, which is paid for and says them."""
@@ -150,8 +159,13 @@ class Hosted(Workshop):
         """Where a file of the shelf can be fetched."""
         return {"audio_url": files.url(self._http, self._desk, name)[0]}
 
-    def _named(self, request: Request) -> Request:
-        """The request with a model, unless its voice brings one along."""
+    async def _named(self, request: Request) -> Request:
+        """The request with a model, unless its voice brings one along, and the id of a voice that its key has named."""
+        key = self._desk.key(self._visit)
+        if key is not None and not catalogue.knows(request.voice) and not catalogue.custom_family(request.voice):
+            own = (await self._enrolling.named(key)).get(request.voice.casefold())
+            if own is not None:
+                request = replace(request, voice=own.made.voice)
         if request.model:
             return request
         if family := catalogue.custom_family(request.voice):
@@ -168,13 +182,13 @@ class Hosted(Workshop):
             raise ModelError("This server makes no voices.", code="no_enrolment")
         target, asked = enroller.target(kind), wish["language_type"]
         if kind == "clone":
-            name = wish["voice_name"] or wishes.named_after(recording)
+            name = check_name(wish["voice_name"] or wishes.named_after(recording))
             spoken = wishes.language_of(asked, wish["transcript"]) or None
             return Clone(name, recording, "audio/wav", target, wish["transcript"], spoken)
         prompt = wishes.check_prompt(wish["voice_prompt"])
         text = wish["text"] or wishes.greeting(asked, prompt)
         text = wishes.check_length("The text", text, LONGEST_PREVIEW)
-        name = wish["voice_name"] or wishes.named_after(prompt.encode())
+        name = check_name(wish["voice_name"] or wishes.named_after(prompt.encode()))
         return Design(name, prompt, text, target, wishes.language_of(asked, text) or None)
 
 
@@ -193,9 +207,9 @@ def _recording(source: str) -> bytes:
     return sample.decoded(source)[0]
 
 
-def _facts(made: Enrolled) -> dict[str, str]:
+def _facts(name: str, made: Enrolled) -> dict[str, str]:
     told = {
-        "voice": made.voice,
+        "voice": name,
         "voice_id": made.voice,
         "target_model": made.target_model,
         "fidelity": made.fidelity,
