@@ -7,11 +7,11 @@ closed terminal ends nothing.
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 #: As far as the system has them.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -30,3 +30,27 @@ def take(handler: Callable[..., object]) -> dict[int, Any]:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, handler)
     return before
+
+
+@contextmanager
+def first_to(stop: Callable[[], object]) -> Iterator[None]:
+    """The first of them calls that, wherever the main thread is; the next ones do what they did before.
+
+    Args:
+        stop: Has to be quick, and safe at any time.
+    """
+
+    def restore() -> None:
+        while before:
+            number, handler = before.popitem()
+            signal.signal(number, handler)
+
+    def heed(*_: object) -> None:
+        restore()
+        stop()
+
+    before = take(heed)
+    try:
+        yield
+    finally:
+        restore()

@@ -94,12 +94,28 @@ def check_extra() -> None:
 
 
 async def _serve(client: Client, machine: Machine) -> None:
+    """Serve until standard input ends, or somebody says so; a voice that is being made is paid for, and waited for."""
+    import asyncio  # noqa: PLC0415 - as above
+
+    from lineread import _signals  # noqa: PLC0415 - as above
+
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    with _signals.first_to(lambda: loop.call_soon_threadsafe(told.set)):  # the second one ends it at once
+        async with client:
+            serving, stop = asyncio.create_task(_talk(machine)), asyncio.create_task(told.wait())
+            await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+        if told.is_set():
+            raise KeyboardInterrupt
+
+
+async def _talk(machine: Machine) -> None:
     from lineread.mcp import pipe, protocol  # noqa: PLC0415 - as above
 
     server = protocol.server(lambda _: machine, machine.tools)
-    async with client:
-        try:
-            async with pipe.connected() as (reading, writing):
-                await server.run(reading, writing, server.create_initialization_options())
-        except* BrokenPipeError:
-            pass  # the agent's program has closed its end, and wants nothing more
+    try:
+        async with pipe.connected() as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())
+    except* BrokenPipeError:
+        pass  # the agent's program has closed its end, and wants nothing more

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lineread.enrolment import IN_DOUBT
 from lineread.wire import advice
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ REMEDIES: Final = {
     "unauthorized": _KEY,
     "voice_name_taken": "Choose another voice_name.",
     "sample_not_found": "Give the path of a WAV, MP3 or M4A file, or the recording itself as a data: URI.",
+    IN_DOUBT: "Ask for the same once more: it is looked up first. A voice that is named here may be it: speak with its "
+    "id, and have the user listen; `lineread voices add ID --name NAME` keeps it.",
     "consent_missing": "Ask the user who agreed to what, and when, and say so in consent.",
 }
 
