@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mcp import MCPError
 
 from agents.agent import agent, keyed
 from lineread.client import Client
@@ -14,7 +16,7 @@ from lineread.engines.base import Engine
 from lineread.engines.fake import Fake
 from lineread.enrolment import Clone, Design
 from lineread.errors import ServiceFailed
-from lineread.speech import billed_characters
+from lineread.speech import Request, billed_characters
 from lineread.voices.record import Id, OwnVoice
 from server.live import get, live, until
 from server.voicemaking import PREVIEW, SAMPLE, Making, key_file
@@ -137,6 +139,38 @@ async def test_a_key_calls_its_voices_by_their_names(tmp_path: Path) -> None:
         assert (await bob.call("design_voice", **design))["voice_id"] != guides[0]["voice_id"]
         server.desk.owners.forget("alice", "clone", me["voice_id"])
         assert (await alice.call("clone_voice", **clone))["voice_id"] != me["voice_id"]
+
+
+async def test_who_shows_no_key_is_told_so_by_his_own_client(tmp_path: Path) -> None:
+    """The official client shows the server's words, which say what to do."""
+    path, _ = key_file(tmp_path)
+    async with live(tmp_path, client=client(tmp_path, Making()), mcp=True, key_file=str(path)) as server:
+        with pytest.raises(BaseExceptionGroup) as refused:
+            async with keyed(server.url, "lr-nobody"):
+                pass
+        (error,) = leaves(refused.value)
+        assert isinstance(error, MCPError)
+        assert str(error) == "This is no key of this server. Ask whoever runs the server for one."
+
+
+def leaves(group: BaseException) -> list[BaseException]:
+    """The errors in a group, however deep."""
+    if not isinstance(group, BaseExceptionGroup):
+        return [group]
+    return [leaf for each in group.exceptions for leaf in leaves(each)]
+
+
+class Nameless(Fake):
+    """An engine that has no models."""
+
+    def resolve(self, request: Request) -> Request:
+        return replace(super().resolve(request), model=None)
+
+
+async def test_an_engine_without_models_is_quoted(tmp_path: Path) -> None:
+    """Its quote names no model, which the official client checks."""
+    async with agent("http", tmp_path, engine=Nameless()) as caller:
+        assert "model" not in await caller.call("quote", text="Hello.")
 
 
 async def test_each_speech_of_a_call_counts(tmp_path: Path) -> None:

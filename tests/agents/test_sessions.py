@@ -53,8 +53,9 @@ async def test_an_idle_session_ends_and_one_that_listens_does_not() -> None:
     application.stop.set()
     await listening
     now = 2 * IDLE
-    with pytest.raises(LimitReached):
+    with pytest.raises(LimitReached) as refused:
         await asked()  # the first was in use until just now
+    assert refused.value.retry_after == 1  # the one that was opened in place of the second ends then
     now = 2 * IDLE + 2
     await asked()
 

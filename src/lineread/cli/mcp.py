@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lineread import sinks
 from lineread.cli import options
 from lineread.client import OUTPUT_PLACE, Client
-from lineread.errors import ConfigError, OutputError
+from lineread.errors import ConfigError, OptionError, OutputError
 
 if TYPE_CHECKING:
     import argparse
@@ -60,16 +60,44 @@ def run(arguments: argparse.Namespace) -> int:
     if os.path.lexists(folder.root) and not os.path.isdir(folder.root):
         raise OutputError(f"{folder.root} is no directory.", remedy="Name one with --output.")
     sinks.check(os.path.join(folder.root, "line.wav"))
+    if arguments.output:
+        _check_writable(folder.root)
+    client.engine()  # what is wrong with the settings is told to whoever starts it, not to the agent
     if sys.stdin.isatty():
         print("lineread: an agent's program talks to this, not a person; Ctrl-D ends it.", file=sys.stderr)
     asyncio.run(_serve(client, Machine(client, folder, _readable(arguments.samples), notices)))
     return 0
 
 
+def _check_writable(directory: str) -> None:
+    """Refuse a directory that only seems to take files, before anything is paid for. It is made, if it is not there.
+
+    Raises:
+        OutputError: It is one.
+    """
+    from tempfile import TemporaryFile  # noqa: PLC0415 - as above
+
+    try:
+        os.makedirs(directory, exist_ok=True)
+        with TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{directory} cannot be written to: {error.strerror}.", remedy="Name another one with --output."
+        ) from error
+
+
 def _readable(samples: list[str]) -> tuple[str, ...]:
-    """Where recordings may be read from. A program's or a user's whole disk is nothing that anybody meant."""
+    """Where recordings may be read from. A program's or a user's whole disk is nothing that anybody meant.
+
+    Raises:
+        OptionError: It is not there.
+    """
     from lineread.mcp.folder import within  # noqa: PLC0415 - as above
 
+    for each in samples:
+        if not os.path.isdir(each):
+            raise OptionError(f"There is no directory {each!r}.", remedy="Check --samples.")
     if samples:
         return tuple(map(os.path.abspath, samples))
     here = os.path.realpath(os.curdir)

@@ -113,7 +113,7 @@ class Calls:
     async def _quote(self, wish: dict[str, Any]) -> Answer:
         request = _checked(Request(**wish))
         quote = await self._workshop.quote(request)
-        facts = {**quote.to_dict(), "voice": _called(request.voice, quote.voice)}
+        facts = {**quote.to_dict(), "voice": _called(request.voice, quote.voice), "model": quote.model or None}
         facts |= {f"{kind}_yuan": self._workshop.price(kind) for kind in ("clone", "design")}
         return Answer(_known({**facts, **self._left(), **self._notes()}))
 

@@ -43,20 +43,20 @@ class Folder:
         Raises:
             OptionError: The name leads out of the folder, or is none, or contradicts the format.
         """
-        parts = _parts(name.removeprefix(os.path.join(self.root, "")))
-        if parts is None:
-            raise self._refused(name)
+        parts = name.removeprefix(os.path.join(self.root, "")).split("/")
+        if (why := _trouble(parts)) is not None:
+            raise self._refused(name, why)
         suffix = os.path.splitext(parts[-1])[1]
         if suffix and suffix_format(parts[-1]) != form:
             raise OptionError(f"A file called so is no {form}.", remedy="Change its suffix, or the format.")
         path = os.path.join(self.root, *parts) + ("" if suffix else f".{form}")
         if not within(path, self.root):
-            raise self._refused(name)
+            raise self._refused(name, "a link leads out of the folder")
         return path
 
-    def _refused(self, name: str) -> OptionError:
+    def _refused(self, name: str, why: str) -> OptionError:
         how = f"Give a name within {self.root}, such as scene1/line3.mp3."
-        return OptionError(f"{shortened(name)!r} is no name for a file here.", remedy=how, code="bad_file_name")
+        return OptionError(f"{shortened(name)!r} is no name for a file here: {why}.", remedy=how, code="bad_file_name")
 
 
 def within(path: str, root: str) -> bool:
@@ -67,15 +67,31 @@ def within(path: str, root: str) -> bool:
         return False
 
 
-def _parts(name: str) -> list[str] | None:
-    """The parts of a name that any system can have, and that lead only downwards; None if it is none."""
-    parts = name.split("/")
-    if len(name) > _LONGEST or not name.isprintable() or _RESERVED & set(name) or not all(map(_is_plain, parts)):
-        return None
-    return parts
+def _trouble(parts: list[str]) -> str | None:
+    """Why a name is none that any system can have, and that leads only downwards; None if it is one.
+
+    Args:
+        parts: The name from the folder on, cut at its slashes.
+    """
+    name = "/".join(parts)
+    if len(name) > _LONGEST:
+        return f"it has more than {_LONGEST} characters"
+    if not name.isprintable():
+        return "it has characters that cannot be seen"
+    if reserved := sorted(_RESERVED & set(name)):
+        return f"it has {' '.join(reserved)} in it"
+    return next(filter(None, map(_trouble_of_part, parts)), None)
 
 
-def _is_plain(part: str) -> bool:
-    """Whether it names something that is seen in a listing, on any system."""
-    stem = part.partition(".")[0].strip().lower()
-    return bool(part) and part[0] not in ".-~" and part == part.strip() and part[-1] != "." and stem not in _DEVICES
+def _trouble_of_part(part: str) -> str | None:
+    if part == "..":
+        return "it leads out of the folder"
+    if not part:
+        return "a part of it is empty, or it begins at another place"
+    if part[0] in ".-~":
+        return f"a part of it begins with {part[0]}"
+    if part != part.strip() or part[-1] == ".":
+        return "a part of it begins or ends with a space, or ends with a dot"
+    if part.partition(".")[0].strip().lower() in _DEVICES:
+        return f"{part.partition('.')[0]} is a device on some systems"
+    return None

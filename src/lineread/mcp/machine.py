@@ -143,14 +143,19 @@ class Machine(Workshop):
                 remedy=f"Save it as a file and name that. {_AS_DATA}",
                 code="sample_not_fetched",
             )
-        path = os.path.abspath(os.path.expanduser(source))
-        if not any(within(path, root) for root in (self._folder.root, *self._reads)):
+        roots = (self._folder.root, *self._reads)
+        name = os.path.expanduser(source)
+        # A name without a place is looked for in each of them; else where this was started.
+        paths = [name] if os.path.isabs(name) else [os.path.join(root, name) for root in (os.curdir, *roots)]
+        allowed = [os.path.realpath(path) for path in paths if any(within(path, root) for root in roots)]
+        if not allowed:
             raise OptionError(
                 "That recording lies where this server does not read.",
-                remedy=f"Copy it to {self._folder.root}, or name its directory with --samples.",
+                remedy=f"Copy it to {self._folder.root} and give its name there, or its full path; or name its "
+                "directory with --samples.",
                 code="sample_not_allowed",
             )
-        return os.path.realpath(path)
+        return next(filter(os.path.exists, allowed), allowed[0])
 
 
 def _words(wish: dict[str, Any]) -> dict[str, Any]:

@@ -169,7 +169,7 @@ QUOTE: Final = Tool(
             Field("seconds", "number", "About how long the sound will be."),
             Field("wait", "number", "Seconds that the account's calls a minute will take at least."),
             Field("engine", "string", "Who will speak."),
-            Field("model", "string", "The model that will speak; empty where the engine has none."),
+            _fact("model", "string", "The model that will speak; left out where the engine has none."),
             Field("voice", "string", "The voice that will speak."),
             _fact("clone_yuan", "number", "Price of cloning a voice here."),
             _fact("design_yuan", "number", "Price of designing a voice here."),

@@ -211,13 +211,18 @@ class Doors:
         error = HttpError(f"{answer.reason}.", remedy="Correct the head of the request.", status=answer.status)
         return self._refused(http, http.path, error)
 
+    def _dialect(self, path: str) -> dashscope.Dashscope | agents.Agents | openai.OpenAI:
+        """In whose words an address answers what went wrong."""
+        if path == agents.PREFIX:
+            return self.agents
+        return self.dashscope if path.startswith(_SERVICE) else self.openai
+
     def _refused(self, http: web.BaseRequest, path: str, error: LinereadError) -> web.StreamResponse:
         visit = visit_of(http)
         visit.failed(error)
         if isinstance(error, OutputError):
             self.tracker.explain(error, visit)
-        dialect = self.dashscope if path.startswith(_SERVICE) else self.openai
-        response = dialect.refuse(error, visit)
+        response = self._dialect(path).refuse(error, visit)
         if path.startswith(realtime.PREFIX):
             response.headers.update(realtime.reason(error))
         visit.status = response.status

@@ -8,6 +8,7 @@ came with that one, whoever opened the session.
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ from lineread.server.dialects.agents.hosted import Hosted
 from lineread.server.sight.visit import visit_of
 from lineread.server.transport import asgi
 from lineread.wire import body as bodies
+from lineread.wire import openai
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+    from lineread.errors import LinereadError
     from lineread.server.desk import Desk
     from lineread.server.dialects.agents.sessions import Sessions
     from lineread.server.enrolling import Enrolling
+    from lineread.server.sight.visit import Visit
 
 PREFIX: Final = entrance.TOOLS
 #: Names of the routes whose bodies may bring a recording.
@@ -39,6 +43,8 @@ UPLOADS: Final = ("mcp",)
 _MOST_SESSIONS, _IDLE = 1000, 1800.0
 #: How many of them one key may have.
 _MOST_EACH: Final = 100
+#: JSON-RPC's first code for errors of a server's own.
+_REFUSED: Final = -32000
 #: Where a scope has the request that it stands for.
 _HTTP: Final = "lineread.http"
 
@@ -67,6 +73,14 @@ class Agents:
             web.route(method, PREFIX, self.answer, name="mcp" if method == hdrs.METH_POST else None)
             for method in methods
         ]
+
+    def refuse(self, error: LinereadError, visit: Visit) -> web.Response:
+        """An error of the server's own, before the protocol has the message: as the protocol's clients show it."""
+        refusal = openai.refusal(error)
+        words = json.loads(refusal.body)["error"]["message"]
+        answer = {"jsonrpc": "2.0", "id": None, "error": {"code": _REFUSED, "message": words, "data": error.code}}
+        headers = {**refusal.headers, "x-request-id": visit.id}
+        return web.json_response(answer, status=refusal.status, headers=headers)
 
     def leave(self) -> None:
         """The server is about to stop: those who only listen are told so. Calls that run are answered."""

@@ -120,11 +120,12 @@ class Sessions:
         idle = self._clock() - self._idle
         kept[:] = [each for each in kept if each.running or each.used > idle]
         if len(kept) >= self._each:
+            first = min((each.used for each in kept if not each.running), default=idle + self._idle)
             raise LimitReached(
                 f"This key has {self._each} sessions of agents open.",
                 remedy="End those that are done (DELETE), or wait: one that lies idle ends after half an hour.",
                 retryable=True,
-                retry_after=60.0,
+                retry_after=max(1.0, first - idle),  # until the one that has been idle the longest ends
             )
 
 
