@@ -241,7 +241,7 @@ def catalogue_page() -> str:
 
 
 def errors_page() -> str:
-    from lineread import errors
+    from lineread import errors, fields
 
     classes = [
         found
@@ -256,7 +256,11 @@ def errors_page() -> str:
     ]
     tree = inspect.cleandoc(errors.__doc__ or "")
     source = "".join(path.read_text(encoding="utf-8") for path in sorted((HERE.parent / "src").rglob("*.py")))
-    finer = sorted(set(re.findall(r'code="([a-z_]+)"', source)) - {c.code for c in classes})
+    constants = dict(re.findall(r'^(\w+): Final = "([a-z_]+)"$', source, re.MULTILINE))
+    used = set(re.findall(r"\bcode ?= ?(\w+)", source))
+    named = {code for name, code in constants.items() if name in used}
+    unknown = {f"unknown_{field.name}" for call in fields.CALLS for field in call.request if field.choices}
+    finer = sorted((set(re.findall(r'code="([a-z_]+)"', source)) | named | unknown) - {c.code for c in classes})
     codes = "Codes that say more than their class:\n\n" + ", ".join(f"`{code}`" for code in finer) + "\n"
     return "\n".join(["# Errors\n", NOTE, f"```\n{tree}\n```\n", _table(rows), codes])
 

@@ -35,6 +35,7 @@ class Field(NamedTuple):
         least: The smallest number that it may be.
         most: The largest number that it may be, or the most characters of a string.
         choices: All that it may be, where that is a short list.
+        pattern: What a string has to match, as JSON Schema says it; its meaning says the same in words.
         example: A value that works.
         dashscope: Its place in DashScope's request or reply, such as ``input.text``; empty where it has none.
         openai: Its name in OpenAI's speech request; empty where it has none.
@@ -47,6 +48,7 @@ class Field(NamedTuple):
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    pattern: str = ""
     example: object = None
     dashscope: str = ""
     openai: str = ""
@@ -87,6 +89,8 @@ class Field(NamedTuple):
             schema["minLength"] = 1
         if self.kind == "string" and self.most is not None:
             schema["maxLength"] = self.most
+        if self.pattern:
+            schema["pattern"] = self.pattern
         if self.example is not None:
             schema["examples"] = [self.example]
         return schema
@@ -159,6 +163,7 @@ GENERATE: Final = Call(
             "string",
             "How to speak, in Chinese or English; instruct models heed it.",
             None,
+            most=8000,
             example="Warm and calm tone, slightly slower pace.",
             dashscope="parameters.instructions",
             openai="instructions",
@@ -343,6 +348,7 @@ _VOICE_NAME: Final = Field(
     "of what the voice is made of.",
     None,
     most=16,
+    pattern="^[A-Za-z0-9_]*$",
     example="narrator",
     dashscope="input.preferred_name",
 )
@@ -437,6 +443,7 @@ VOICE_DESIGN: Final = Call(
         GENERATE.field("text")._replace(
             meaning="What it shall say first; left out, a greeting.",
             default=None,
+            most=1024,
             dashscope="input.preview_text",
             openai="",
         ),

@@ -60,6 +60,16 @@ def test_what_was_changed_stays_unless_forced(capsys: Said) -> None:
     assert os.listdir("agents") == [NAME]
 
 
+def test_a_file_in_the_place_of_a_folder_of_ours(capsys: Said) -> None:
+    """It is told, and goes where that is said."""
+    Path("agents").mkdir()
+    Path("agents", NAME).write_text("Mine.", encoding="utf-8")
+    assert main(["skill", "install", NAME, "--to", "agents"]) == 6
+    assert "it is a file. Replace it with --force" in capsys.readouterr().err
+    assert main(["skill", "install", NAME, "--to", "agents", "--force"]) == 0
+    assert _content(Path("agents", NAME)) == _content(SOURCE / NAME)
+
+
 def test_an_older_release_is_replaced_by_itself(capsys: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What nobody changed since it was installed is brought up to date, and what the release has no more goes."""
     older = tmp_path / "older"

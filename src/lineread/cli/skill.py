@@ -141,7 +141,7 @@ class _Skill(NamedTuple):
 
     def _there(self) -> set[str]:
         """All that is there, by the names within the skill: files, links, and folders that are empty."""
-        return set() if os.path.islink(self.place) else {*_tree(self.place)}
+        return {*_tree(self.place)} if _is_folder(self.place) else set()
 
     def _own(self) -> set[str]:
         """What of that is the user's own, and in nobody's place."""
