@@ -45,7 +45,9 @@ _UNWANTED: Final = shutil.ignore_patterns(".*")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = "%(prog)s (install [NAME ...] | list) [options]"
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", prog=parser.prog, title="actions", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="install | list", prog=parser.prog, title="actions", required=True
+    )
     what = "put skills where agents look"
     install = actions.add_parser("install", help=what, description=f"{what[0].upper()}{what[1:]}.")
     install.add_argument("names", nargs="*", default=[], metavar="NAME", help="only these (default: all)")

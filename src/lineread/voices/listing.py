@@ -112,7 +112,7 @@ def system_record(voice: catalogue.Voice) -> dict[str, Any]:
 def own_record(voice: OwnVoice) -> dict[str, Any]:
     """A voice of the user's own as a JSON-ready object."""
     record = dataclasses.asdict(voice)
-    return {"id": voice.name, **record, "models": [each.target_model for each in voice.ids]}
+    return {"id": voice.name, **record, "models": [*dict.fromkeys(each.target_model for each in voice.ids)]}
 
 
 def _having(voices: Iterable[catalogue.Voice], name: str, value: str) -> list[catalogue.Voice]:
